@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief One UDP payload and where it goes.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <natterjack/endpoint.hpp>
+
+namespace natterjack {
+
+struct Datagram {
+    Endpoint to;
+    std::vector<std::uint8_t> payload;
+};
+
+} // namespace natterjack

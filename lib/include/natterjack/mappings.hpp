@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief What the gateways already have: list mappings, delete one, ask for external addresses.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <natterjack/endpoint.hpp>
+#include <natterjack/export.hpp>
+#include <natterjack/loop.hpp>
+#include <natterjack/opening.hpp>
+#include <natterjack/result.hpp>
+#include <natterjack/traversal.hpp>
+
+namespace natterjack {
+
+/// One entry of a gateway.
+struct ListedMapping {
+    Transport transport = Transport::Udp;
+    Endpoint internal;
+    Endpoint external; ///< The address is unspecified when the gateway does not say.
+    Strategy strategy = Strategy::Igd; ///< How we know of it.
+    std::chrono::seconds lifetime{0};  ///< Left, in seconds; 0: until it is deleted.
+    std::string description;           ///< As the gateway has it, control characters removed.
+    IpAddress gateway;
+    bool enabled = true;
+    bool ours = false; ///< Opened by natterjack for this user, by the journal.
+};
+
+/// What one protocol says the gateway's external address is.
+struct ExternalAddress {
+    Strategy strategy = Strategy::Igd;
+    IpAddress gateway;
+    IpAddress address;
+    Reach reach = Reach::Anyone; ///< Anyone, or BehindAnotherNat when the address is not public.
+};
+
+/// Asks the gateways about their mappings. Handlers run on the loop, once per call, and never after
+/// destruction. Any thread.
+class NATTERJACK_API Mappings {
+public:
+    Mappings(const Loop& loop, NetworkChoice network, std::vector<Strategy> only = {});
+    ~Mappings();
+    Mappings(const Mappings&) = delete;
+    Mappings& operator=(const Mappings&) = delete;
+
+    struct Listing {
+        std::vector<ListedMapping> mappings;
+        Story story; ///< Who was asked and what came of it.
+    };
+    /// Errors: NoNetwork; NotFound when no gateway can list and the journal knows nothing.
+    void list(std::chrono::milliseconds deadline,
+              std::function<void(Result<Listing, OpenFailure>)> handler);
+
+    /// Deletes the mapping of this host's (or our journal's) \a port: the internal port that we
+    /// opened, else the external port. Never deletes an entry that leads to another host.
+    /// Answers with what was deleted.
+    /// \retval Errc::NotFound  nobody here has such a mapping, or nothing here opens ports
+    /// \retval Errc::Conflict  it leads to another host
+    /// \retval Errc::Refused   the gateway said no
+    void remove(std::uint16_t port, Transport transport, std::chrono::milliseconds deadline,
+                std::function<void(Result<Listing, OpenFailure>)> handler);
+
+    struct Addresses {
+        std::vector<ExternalAddress> addresses;
+        Story story;
+    };
+    /// Errors: NoNetwork; NotFound when nobody answered.
+    void external(std::chrono::milliseconds deadline,
+                  std::function<void(Result<Addresses, OpenFailure>)> handler);
+
+private:
+    class State;
+    std::shared_ptr<State> state_;
+};
+
+} // namespace natterjack

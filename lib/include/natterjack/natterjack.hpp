@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief Everything that applications use.
+#pragma once
+
+#include <natterjack/endpoint.hpp>
+#include <natterjack/loop.hpp>
+#include <natterjack/mappings.hpp>
+#include <natterjack/opening.hpp>
+#include <natterjack/result.hpp>
+#include <natterjack/traversal.hpp>

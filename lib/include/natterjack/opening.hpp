@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief What a Traversal gives: a way for others to reach a port of this host, and its owner.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <natterjack/endpoint.hpp>
+#include <natterjack/export.hpp>
+#include <natterjack/result.hpp>
+
+namespace natterjack {
+
+/// One way of getting an opening, in the chain's order of preference.
+enum class Strategy : std::uint8_t {
+    Direct, ///< The host's own public address.
+    Igd,    ///< UPnP Internet Gateway Device, versions 1 and 2.
+    Pcp,    ///< Port Control Protocol (RFC 6887).
+    NatPmp  ///< NAT Port Mapping Protocol (RFC 6886).
+};
+
+/// Who can use an opening.
+enum class Reach : std::uint8_t {
+    Anyone,          ///< Whoever knows the external endpoint.
+    InvitedPeer,     ///< A peer with whom descriptions were exchanged.
+    Relayed,         ///< Whoever the relay lets through.
+    BehindAnotherNat ///< Nobody outside: the gateway itself stands behind a NAT.
+};
+
+/// How we know.
+enum class Proof : std::uint8_t {
+    Proved,  ///< Something outside got through it.
+    Claimed, ///< The gateway said so, and its own list, where it has one, agrees.
+    Refuted  ///< It was tried from outside and did not work.
+};
+
+/// "direct", "igd", "pcp", "nat-pmp".
+[[nodiscard]] NATTERJACK_API std::string_view to_string(Strategy strategy) noexcept;
+/// "anyone", "invited-peer", "relayed", "behind-another-nat".
+[[nodiscard]] NATTERJACK_API std::string_view to_string(Reach reach) noexcept;
+/// "proved", "claimed", "refuted".
+[[nodiscard]] NATTERJACK_API std::string_view to_string(Proof proof) noexcept;
+
+/// What one strategy tried and how it ended.
+struct StoryLine {
+    enum class Outcome : std::uint8_t {
+        Opened,  ///< This one gave the opening.
+        Spare,   ///< It answered and would have served; another was preferred.
+        Refused, ///< It answered and said no.
+        Silent,  ///< Nobody answered.
+        Failed   ///< An error on our side of the wire, or an answer that could not be believed.
+    };
+    Strategy strategy = Strategy::Direct;
+    IpAddress gateway; ///< Who was asked; unspecified: nobody in particular.
+    Outcome outcome = Outcome::Silent;
+    std::string message;               ///< One English line: what it got, or why not.
+    std::chrono::milliseconds took{0}; ///< From the start of the attempt.
+};
+
+/// In the chain's order.
+using Story = std::vector<StoryLine>;
+
+/// What is known of an opening at one moment.
+struct OpeningInfo {
+    Transport transport = Transport::Udp;
+    Endpoint internal; ///< Where the traffic arrives.
+    Endpoint external; ///< Where the outside sends it.
+    Strategy strategy = Strategy::Direct;
+    Reach reach = Reach::Anyone;
+    Proof proof = Proof::Claimed;
+    /// Granted, in seconds; 0: the gateway keeps it until it is deleted (or, for `direct`, there is
+    /// nothing to expire).
+    std::chrono::seconds lifetime{0};
+    IpAddress gateway; ///< Whose mapping it is; unspecified for `direct`.
+    std::string description;
+    /// Empty, or one English line that a user should see (behind another NAT, other port, ...).
+    std::string note;
+    Story story;
+};
+
+class OpeningState;
+
+/// Owns a mapping: renewed while this lives, removed when it is closed or destroyed. Move-only.
+///
+/// All calls may come from any thread. Handlers run on the loop and never after destruction.
+class NATTERJACK_API Opening {
+public:
+    enum class Change : std::uint8_t {
+        Moved, ///< An endpoint, the strategy, the reach or the proof differs.
+        Lost   ///< The mapping is gone and could not be restored; the library goes on trying.
+    };
+    using ChangeHandler =
+        std::function<void(Change change, const OpeningInfo& before, const OpeningInfo& after)>;
+
+    Opening(Opening&&) noexcept;
+    Opening& operator=(Opening&&) noexcept;
+    ~Opening();
+
+    /// A copy of what is known now.
+    [[nodiscard]] OpeningInfo info() const;
+
+    /// Replaces the handler. Called on the loop.
+    void on_changed(ChangeHandler handler);
+
+    /// Removes the mapping and calls \a done once, within two seconds, on the loop.
+    /// Errors: what the gateway said. The opening is over in any case.
+    void close(std::function<void(Result<void>)> done);
+    /// The same, waiting for it. Not on the loop's own thread.
+    /// \retval Errc::InvalidArgument  called on the loop's thread
+    Result<void> close();
+    /// Leaves the mapping to its lifetime: no renewal, no removal.
+    void release();
+
+    explicit Opening(std::shared_ptr<OpeningState> state);
+
+private:
+    std::shared_ptr<OpeningState> state_;
+};
+
+} // namespace natterjack

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief The one interface: ask for a port to be reachable, get an Opening.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <natterjack/endpoint.hpp>
+#include <natterjack/export.hpp>
+#include <natterjack/loop.hpp>
+#include <natterjack/opening.hpp>
+#include <natterjack/result.hpp>
+
+namespace natterjack {
+
+/// Which of the host's ways out to use. Default-made: the kernel's default routes.
+struct NetworkChoice {
+    std::string interface;            ///< Its name; empty: any.
+    std::optional<IpAddress> source;  ///< One of our own addresses.
+    std::optional<IpAddress> gateway; ///< Ask this one, default route or not.
+};
+
+/// What the application wants. Ports are in host byte order.
+struct OpenRequest {
+    std::uint16_t port = 0; ///< Internal port, 1 to 65535.
+    Transport transport = Transport::Udp;
+    std::uint16_t external_port = 0; ///< Wanted outside; 0: the same as \a port.
+    /// Rather fail than take another external port. Otherwise another is taken when the wanted one
+    /// belongs to somebody else.
+    bool exact = false;
+    std::chrono::seconds lifetime{7200}; ///< To ask for, 1 to 2^32-1. The gateway may grant less.
+    std::string description = "natterjack";   ///< Shown in the gateway's list; at most 63 bytes.
+    std::chrono::milliseconds deadline{5000}; ///< For the answer, 1 ms to 10 minutes.
+    /// Map for this host of the local network instead of ours. Gateways rarely allow it, and
+    /// NAT-PMP cannot express it.
+    std::optional<IpAddress> internal_address;
+    NetworkChoice network;
+    /// "HOST:PORT" each, asked to confirm the external address. Empty: nobody is asked.
+    std::vector<std::string> stun_servers;
+};
+
+/// Why there is no opening, and what each strategy tried.
+struct OpenFailure {
+    Error error;
+    Story story;
+};
+
+/// Cancels its attempt when destroyed. Move-only; any thread.
+///
+/// After cancel() or destruction on the loop's thread the handler is never called; from another
+/// thread it may be running at that moment. A mapping that was already asked for is removed.
+class NATTERJACK_API Attempt {
+public:
+    Attempt() = default;
+    explicit Attempt(std::function<void()> cancel) : cancel_(std::move(cancel)) {}
+    Attempt(Attempt&& other) noexcept : cancel_(std::exchange(other.cancel_, nullptr)) {}
+    Attempt& operator=(Attempt&& other) noexcept {
+        if (this != &other) {
+            cancel();
+            cancel_ = std::exchange(other.cancel_, nullptr);
+        }
+        return *this;
+    }
+    ~Attempt() { cancel(); }
+
+    void cancel() {
+        if (auto cancel = std::exchange(cancel_, nullptr)) cancel();
+    }
+
+private:
+    std::function<void()> cancel_;
+};
+
+/// One way, or a chain of ways, of making a port reachable.
+///
+/// Errors of open(), besides those of the strategies:
+/// \retval Errc::InvalidArgument  the request names no port, an unknown interface, ...
+/// \retval Errc::NoNetwork        this host has no default route (or not the one that was named)
+/// \retval Errc::NotFound         nothing here opens ports
+/// \retval Errc::Refused          a gateway answered and said no
+/// \retval Errc::Conflict         `exact`, and the port belongs to somebody else
+/// \retval Errc::Timeout          request.deadline passed
+class NATTERJACK_API Traversal {
+public:
+    using Handler = std::function<void(Result<Opening, OpenFailure>)>;
+
+    virtual ~Traversal() = default;
+
+    /// Starts an attempt and returns at once. \a handler is called once, on the loop, before
+    /// request.deadline, unless the attempt is cancelled. Any thread.
+    [[nodiscard]] virtual Attempt open(OpenRequest request, Handler handler) = 0;
+};
+
+/// The chain of all strategies that this build has, in order of preference; or of \a only those.
+[[nodiscard]] NATTERJACK_API std::unique_ptr<Traversal> make_chain(const Loop& loop,
+                                                                   std::vector<Strategy> only = {});
+
+/// The strategies that this build has, in order of preference.
+[[nodiscard]] NATTERJACK_API std::vector<Strategy> available_strategies();
+
+/// The simple way: blocks until the port is open or cannot be. Renewals run on Loop::shared().
+/// \retval Errc::InvalidArgument  called on that loop's own thread
+[[nodiscard]] NATTERJACK_API Result<Opening, OpenFailure> open(const OpenRequest& request);
+
+} // namespace natterjack

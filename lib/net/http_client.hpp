@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief Small, distrustful HTTP requests to a device on the local network (libsoup inside).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <natterjack/endpoint.hpp>
+#include <natterjack/loop.hpp>
+
+#include "base/time.hpp"
+
+namespace natterjack::net {
+
+struct HttpRequest {
+    std::string method = "GET";
+    std::string url; ///< http:// with a numeric host; anything else is Errc::Unsafe.
+    std::vector<std::pair<std::string, std::string>> headers; ///< Sent spelt exactly so.
+    std::string content_type;                                 ///< Empty: no body.
+    std::string body;
+    Duration deadline{2000};             ///< For the whole exchange, connecting included.
+    std::size_t max_body = 256U * 1024U; ///< More than this is Errc::TooLarge.
+};
+
+struct HttpResponse {
+    int status = 0;
+    std::string content_type;
+    std::string body;
+    IpAddress local_address; ///< Our end of the connection: what the device sees us as.
+};
+
+/// Makes requests from one source address. No redirects, no proxy, no cookies, no compression, no
+/// TLS, no names. Belongs to the loop's thread. Destroying it cancels its calls without a word.
+class HttpClient {
+public:
+    using Handler = std::function<void(Result<HttpResponse>)>;
+
+    /// \a source: the address to connect from; unspecified: the kernel's choice.
+    HttpClient(Loop loop, IpAddress source);
+    ~HttpClient();
+    HttpClient(const HttpClient&) = delete;
+    HttpClient& operator=(const HttpClient&) = delete;
+
+    /// Answers exactly once, never before returning. Any status is a response: the caller judges
+    /// it. \retval Errc::Timeout   the deadline passed \retval Errc::TooLarge  the body is longer
+    /// than max_body \retval Errc::Network   refused, reset, unreachable or not HTTP \retval
+    /// Errc::Unsafe    the URL is not plain http to a numeric address
+    void send(HttpRequest request, Handler handler);
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+} // namespace natterjack::net

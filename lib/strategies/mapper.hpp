@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief What every mapping strategy can do: ask one gateway, map, unmap, list.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <natterjack/loop.hpp>
+#include <natterjack/mappings.hpp>
+#include <natterjack/opening.hpp>
+
+#include "base/time.hpp"
+
+namespace natterjack {
+
+/// One way out of this host: a gateway, and our address on the link to it.
+struct Path {
+    IpAddress gateway; ///< Unspecified on a device-only route: there is nobody to ask.
+    IpAddress source;
+    unsigned interface = 0; ///< Index.
+    std::string interface_name;
+    unsigned prefix_length = 0; ///< Of the link's network: what counts as local.
+    bool multicast = true;      ///< Whether the link carries it.
+};
+
+/// A mapping that a gateway granted, with all that renewing and deleting it takes.
+struct Mapping {
+    Strategy strategy = Strategy::Direct;
+    Transport transport = Transport::Udp;
+    Endpoint internal;
+    Endpoint external;    ///< The address is unspecified when the gateway did not say.
+    Lifetime lifetime{0}; ///< Granted; 0: until it is deleted.
+    TimePoint granted_at;
+    IpAddress gateway;
+    std::array<std::uint8_t, 12>
+        nonce{};              ///< PCP (RFC 6887 section 11.1), kept for the mapping's life.
+    std::string control_url;  ///< IGD.
+    std::string service_type; ///< IGD.
+    std::string description;  ///< IGD: by it we know our own entries.
+    std::string note; ///< Empty, or one line that a user should see (permanent lease, other port).
+};
+
+/// What to ask the gateway for.
+struct MappingRequest {
+    Transport transport = Transport::Udp;
+    Endpoint internal;
+    std::uint16_t external_port = 0; ///< Wanted; 0: the gateway's choice.
+    bool exact = false;              ///< Errc::Conflict rather than another port.
+    Lifetime lifetime{7200};
+    std::string description;
+    /// A mapping to renew in place: same nonce, same port, same control URL.
+    std::optional<Mapping> renew;
+};
+
+/// Who answered a probe.
+struct Service {
+    IpAddress external;  ///< Unspecified: not said yet.
+    std::string product; ///< For people: "MiniUPnPd 2.3.1", or empty.
+};
+
+/// One mapping protocol spoken with one gateway. Belongs to the loop's thread.
+///
+/// Handlers are called once per call, never before the call returns, and never after destruction.
+/// Destroying a mapper whose map() is under way does not leak: what may have been granted is
+/// removed in the background, within kUndoLimit.
+class Mapper {
+public:
+    virtual ~Mapper() = default;
+
+    [[nodiscard]] virtual Strategy strategy() const = 0;
+    /// Asks, without changing anything, whether the gateway speaks this protocol.
+    /// \retval Errc::Timeout      nobody answered before \a deadline
+    /// \retval Errc::NotFound     somebody said that there is no such service (ICMP, wrong version)
+    /// \retval Errc::Refused      it is there and switched off
+    virtual void probe(TimePoint deadline, std::function<void(Result<Service>)> handler) = 0;
+    /// Makes or renews a mapping. Probes first, if the protocol cannot do without and nobody has.
+    /// \retval Errc::Conflict  the port, and every other that was tried, belongs to somebody else
+    virtual void map(const MappingRequest& request, TimePoint deadline,
+                     std::function<void(Result<Mapping>)> handler) = 0;
+    /// Deletes. A mapping that does not exist is a success only where the protocol cannot tell.
+    virtual void unmap(const Mapping& mapping, TimePoint deadline,
+                       std::function<void(Result<void>)> handler) = 0;
+    /// All that the gateway has. Errc::Unsupported where the protocol has no such question.
+    virtual void list(TimePoint deadline,
+                      std::function<void(Result<std::vector<ListedMapping>>)> handler) = 0;
+    virtual void external_address(TimePoint deadline,
+                                  std::function<void(Result<IpAddress>)> handler) = 0;
+};
+
+/// How long a mapper may go on in the background to take back what it asked for.
+inline constexpr Duration kUndoLimit{2000};
+
+/// Opens one mapper. Null when this build lacks the strategy.
+[[nodiscard]] std::unique_ptr<Mapper> make_mapper(Strategy strategy, const Loop& loop,
+                                                  const Path& path);
+
+} // namespace natterjack

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include "wire/natpmp.hpp"
+
+namespace natterjack::natpmp {
+namespace {
+
+// clang-format off
+// RFC 6886 section 3.3, laid out as in the RFC: one row, one 32-bit word.
+const std::vector<std::uint8_t> kMapUdpResponse = {
+    0x00, 0x81, 0x00, 0x00, // version, opcode (128+1), result (success)
+    0x66, 0xfd, 0xa1, 0xee, // seconds since start of epoch
+    0x04, 0xd2, 0x10, 0xe1, // internal port 1234, external port 4321
+    0x00, 0x00, 0x0e, 0x10, // lifetime 3600 s
+};
+// clang-format on
+
+TEST(NatPmpMapResponse, DecodesRfcLayout) {
+    const auto response = decode_map_response(kMapUdpResponse);
+    ASSERT_TRUE(response) << response.error().message;
+    EXPECT_EQ(response->internal_port, 1234);
+    EXPECT_EQ(response->external_port, 4321);
+    EXPECT_EQ(response->lifetime, std::chrono::hours(1));
+}
+
+TEST(NatPmpMapResponse, EncodesWhatItDecodes) {
+    EXPECT_EQ(encode(*decode_map_response(kMapUdpResponse)), kMapUdpResponse);
+}
+
+TEST(NatPmpMapResponse, RejectsEveryTruncation) {
+    for (std::size_t length = 0; length < kMapUdpResponse.size(); ++length) {
+        const auto response = decode_map_response(ByteView(kMapUdpResponse).first(length));
+        ASSERT_FALSE(response) << "accepted " << length << " bytes";
+        EXPECT_EQ(response.error().code, Errc::Truncated);
+    }
+}
+
+struct BadByte {
+    const char* name;
+    std::size_t offset;
+    std::uint8_t value;
+    Errc want;
+
+    friend std::ostream& operator<<(std::ostream& out, const BadByte& row) {
+        return out << row.name;
+    }
+};
+
+class NatPmpMapResponseBadByte : public testing::TestWithParam<BadByte> {};
+
+TEST_P(NatPmpMapResponseBadByte, IsRejected) {
+    auto datagram = kMapUdpResponse;
+    datagram.at(GetParam().offset) = GetParam().value;
+    const auto response = decode_map_response(datagram);
+    ASSERT_FALSE(response);
+    EXPECT_EQ(response.error().code, GetParam().want);
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, NatPmpMapResponseBadByte,
+                         testing::Values(BadByte{"PcpVersion", 0, 2, Errc::Malformed},
+                                         BadByte{"RequestOpcode", 1, 0x01, Errc::Malformed},
+                                         BadByte{"UnknownOpcode", 1, 0x83, Errc::Malformed}),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+TEST(NatPmpMapRequest, RoundTripsEveryField) {
+    const MapRequest request{Transport::Tcp, 0x0102, 0x0304, Lifetime(0x05060708)};
+    const auto bytes = encode(request);
+    EXPECT_EQ(bytes, (std::vector<std::uint8_t>{0, 2, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8}));
+    EXPECT_EQ(*decode_map_request(bytes), request);
+}
+
+} // namespace
+} // namespace natterjack::natpmp
