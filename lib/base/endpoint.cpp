@@ -249,7 +249,8 @@ bool same_network(const IpAddress& a, const IpAddress& b, unsigned prefix_length
         a.is_v4() ? std::min(prefix_length, 32U) + 96 : std::min(prefix_length, 128U);
     for (unsigned i = 0; i < bits; ++i) {
         const unsigned shift = 7 - i % 8;
-        if (((left[i / 8] ^ right[i / 8]) >> shift & 1U) != 0) return false;
+        const unsigned differing = left[i / 8] ^ unsigned { right[i / 8] };
+        if ((differing >> shift & 1U) != 0) return false;
     }
     return true;
 }

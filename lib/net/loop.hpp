@@ -13,8 +13,8 @@
 
 #include "base/time.hpp"
 
-struct _GMainContext;
-struct _GSource;
+struct _GMainContext; // NOLINT(bugprone-reserved-identifier)
+struct _GSource;      // NOLINT(bugprone-reserved-identifier)
 
 namespace natterjack::net {
 

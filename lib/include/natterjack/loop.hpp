@@ -9,7 +9,7 @@
 
 #include <natterjack/export.hpp>
 
-struct _GMainContext; // GLib's GMainContext
+struct _GMainContext; // GLib's GMainContext; NOLINT(bugprone-reserved-identifier)
 
 namespace natterjack {
 
