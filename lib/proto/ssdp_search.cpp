@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "proto/ssdp_search.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace natterjack {
+
+namespace {
+
+constexpr RetransmitTimer::Policy kSchedule{.first_wait = Duration(100), .max_sends = 4};
+
+Error unsafe_location(const Endpoint& responder, const std::string& location) {
+    return {Errc::Unsafe, "the device at " + responder.address.to_string() +
+                              " names a description that it may not choose (" + location +
+                              "): only http to its own numeric address is followed"};
+}
+
+} // namespace
+
+Result<Endpoint> http_server_of(std::string_view url) {
+    const Error error{Errc::Unsafe,
+                      "\"" + printable(url, 200) + "\" is not plain http to a numeric address"};
+    constexpr std::string_view kScheme = "http://";
+    if (!equal_ignoring_case(url.substr(0, kScheme.size()), kScheme)) return error;
+    url.remove_prefix(kScheme.size());
+    auto authority = std::string(url.substr(0, url.find_first_of("/?#")));
+    if (authority.find(':') == std::string::npos) authority += ":80";
+    const auto server = Endpoint::parse(authority);
+    if (!server || !server->address.is_v4() || server->port == 0) return error;
+    const auto& address = server->address;
+    if (address.is_unspecified() || address.is_loopback() || address.is_multicast() ||
+        address == IpAddress::v4(0xFFFFFFFF)) {
+        return error;
+    }
+    return *server;
+}
+
+void SsdpSearch::start(TimePoint now, TimePoint give_up_at) {
+    timer_ = RetransmitTimer(kSchedule);
+    timer_.start(now, std::min(now + settings_.window, give_up_at));
+    over_ = false;
+    send_all();
+}
+
+void SsdpSearch::stop() {
+    timer_.stop();
+    outbox_.clear();
+    held_.clear();
+    over_ = true;
+}
+
+void SsdpSearch::send_all() {
+    for (const auto target : {ssdp::kGateway1, ssdp::kGateway2, ssdp::kRootDevice}) {
+        const auto payload = ssdp::encode(ssdp::Search{std::string(target)});
+        if (!settings_.gateway.is_unspecified()) {
+            outbox_.push_back({{settings_.gateway, ssdp::kPort}, payload});
+        }
+        if (settings_.multicast) outbox_.push_back({{ssdp::kGroup, ssdp::kPort}, payload});
+    }
+}
+
+bool SsdpSearch::is_local(const IpAddress& address) const {
+    return address == settings_.gateway ||
+           (settings_.prefix_length > 0 &&
+            same_network(address, settings_.source, settings_.prefix_length));
+}
+
+// A root device may be anything, so only the gateway is worth a look for being one: other hosts'
+// televisions and printers answer that search too.
+bool SsdpSearch::is_wanted(const ssdp::Response& response, bool from_gateway) const {
+    constexpr std::string_view kSigns[] = {
+        ":InternetGatewayDevice:", ":WANIPConnection:", ":WANPPPConnection:"};
+    const bool says_gateway =
+        std::any_of(std::begin(kSigns), std::end(kSigns), [&](std::string_view sign) {
+            return response.target.find(sign) != std::string::npos;
+        });
+    return says_gateway || (from_gateway && response.target == ssdp::kRootDevice);
+}
+
+void SsdpSearch::handle_datagram(TimePoint now, const Endpoint& from, ByteView payload) {
+    if (over_ || !is_local(from.address)) return;
+    const auto response = ssdp::decode_response(payload);
+    const bool from_gateway = from.address == settings_.gateway;
+    if (!response || !is_wanted(*response, from_gateway)) return;
+    // The answer's source port is free: some routers do not answer from 1900.
+    const auto server = http_server_of(response->location);
+    if (!server || server->address != from.address) {
+        if (!refusal_ || from_gateway) refusal_ = unsafe_location(from, response->location);
+        return;
+    }
+    // Others cannot crowd the gateway out.
+    const auto limit = from_gateway ? kMaxDevices : kMaxDevices - kGatewayShare;
+    if (seen_.size() >= limit || !seen_.insert(response->location).second) return;
+    SsdpDevice device{from,        *server, response->location, response->target, response->server,
+                      from_gateway};
+    if (from_gateway || settings_.gateway.is_unspecified()) {
+        ready_.push_back(std::move(device));
+    } else {
+        held_.push_back({now + settings_.grace, std::move(device)});
+    }
+}
+
+void SsdpSearch::release(TimePoint now) {
+    while (!held_.empty() && (over_ || held_.front().until <= now)) {
+        ready_.push_back(std::move(held_.front().device));
+        held_.pop_front();
+    }
+}
+
+void SsdpSearch::handle_timeout(TimePoint now) {
+    switch (timer_.expire(now)) {
+    case RetransmitTimer::Verdict::Wait: break;
+    case RetransmitTimer::Verdict::Resend: send_all(); break;
+    case RetransmitTimer::Verdict::GiveUp: over_ = true; break;
+    }
+    release(now);
+}
+
+std::optional<Datagram> SsdpSearch::poll_transmit() {
+    if (outbox_.empty()) return std::nullopt;
+    auto datagram = std::move(outbox_.front());
+    outbox_.pop_front();
+    return datagram;
+}
+
+std::optional<SsdpDevice> SsdpSearch::poll_device() {
+    if (ready_.empty()) return std::nullopt;
+    auto device = std::move(ready_.front());
+    ready_.pop_front();
+    return device;
+}
+
+std::optional<TimePoint> SsdpSearch::deadline() const {
+    if (over_) return std::nullopt;
+    auto next = timer_.deadline();
+    if (!held_.empty() && (!next || held_.front().until < *next)) next = held_.front().until;
+    return next;
+}
+
+} // namespace natterjack

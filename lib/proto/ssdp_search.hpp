@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief Looks for gateways by SSDP: whom to ask, when, and whose answers count.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <natterjack/endpoint.hpp>
+
+#include "base/datagram.hpp"
+#include "base/time.hpp"
+#include "proto/retransmit.hpp"
+#include "wire/ssdp.hpp"
+
+namespace natterjack {
+
+/// A device that says that it is a gateway, with a location that is safe to fetch.
+struct SsdpDevice {
+    Endpoint responder;
+    Endpoint server;         ///< Where the description is served: the responder's own address.
+    std::string location;    ///< http, numeric host.
+    std::string target;      ///< What it says it is (ST).
+    std::string product;     ///< SERVER, for people; may be empty.
+    bool is_gateway = false; ///< The responder is the gateway that was asked.
+};
+
+/// One search on one link. Sans-IO: the caller owns sockets and time.
+///
+/// Asks the gateway by unicast and everybody by multicast, for both versions of
+/// InternetGatewayDevice and for root devices, at 0, 100, 300 and 700 ms. The gateway's own answers
+/// are handed out at once. Another responder of the local network (a repeater, an old router behind
+/// the desk, the other half of a VRRP pair) is held back for a while, so that it does not win the
+/// race by a hair.
+class SsdpSearch {
+public:
+    struct Settings {
+        IpAddress gateway; ///< Unspecified: nobody in particular.
+        IpAddress source;
+        unsigned prefix_length = 0; ///< Of the link's network: responders must belong to it.
+        bool multicast = true;
+        Duration window{1000}; ///< How long answers are taken: MX is 1 s.
+        Duration grace{250};   ///< How long another responder is held back.
+    };
+    /// Devices beyond this number are not looked at.
+    static constexpr std::size_t kMaxDevices = 32;
+    /// Of these, so many are kept free for the gateway.
+    static constexpr std::size_t kGatewayShare = 8;
+
+    explicit SsdpSearch(const Settings& settings) : settings_(settings) {}
+
+    /// Sends at once; takes answers until \a now + window, or until \a give_up_at if that is
+    /// earlier.
+    void start(TimePoint now, TimePoint give_up_at);
+    /// Ignores what is no answer to this search, and answers from outside the local network.
+    void handle_datagram(TimePoint now, const Endpoint& from, ByteView payload);
+    void handle_timeout(TimePoint now);
+    /// Sends and takes no more. Devices that are held back are dropped.
+    void stop();
+
+    /// The next datagram to send, or empty when there is none.
+    [[nodiscard]] std::optional<Datagram> poll_transmit();
+    /// The next device to look at, each location once, or empty when there is none (yet).
+    [[nodiscard]] std::optional<SsdpDevice> poll_device();
+    /// When to call handle_timeout(); empty when over.
+    [[nodiscard]] std::optional<TimePoint> deadline() const;
+    /// True when no further device will come, apart from those that poll_device() still holds.
+    [[nodiscard]] bool over() const { return over_; }
+    /// Why an answer that came was not used: Errc::Unsafe (its location). Empty: none was refused.
+    [[nodiscard]] const std::optional<Error>& refusal() const { return refusal_; }
+
+private:
+    struct Held {
+        TimePoint until;
+        SsdpDevice device;
+    };
+
+    void send_all();
+    void release(TimePoint now);
+    [[nodiscard]] bool is_local(const IpAddress& address) const;
+    [[nodiscard]] bool is_wanted(const ssdp::Response& response, bool from_gateway) const;
+
+    Settings settings_;
+    RetransmitTimer timer_;
+    bool over_ = true;
+    std::deque<Datagram> outbox_;
+    std::deque<SsdpDevice> ready_;
+    std::deque<Held> held_; // in order of arrival, and so of release
+    std::set<std::string> seen_;
+    std::optional<Error> refusal_;
+};
+
+/// The numeric host and port of an http URL; everything else is refused: names, "(null)", other
+/// schemes, user names, IPv6, port 0, and what cannot be a device of a local network (loopback,
+/// multicast, unspecified).
+/// \retval Errc::Unsafe  not such a URL
+[[nodiscard]] Result<Endpoint> http_server_of(std::string_view url);
+
+} // namespace natterjack

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "proto/ssdp_search.hpp"
+#include "tests/support/simulator.hpp"
+
+namespace natterjack {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr IpAddress kGateway = IpAddress::v4(0xC0A80101);  // 192.168.1.1
+constexpr IpAddress kRepeater = IpAddress::v4(0xC0A80102); // 192.168.1.2
+constexpr IpAddress kSource = IpAddress::v4(0xC0A80164);   // 192.168.1.100
+
+SsdpSearch::Settings home() {
+    SsdpSearch::Settings settings;
+    settings.gateway = kGateway;
+    settings.source = kSource;
+    settings.prefix_length = 24;
+    return settings;
+}
+
+ssdp::Response answer_of(const std::string& host, const std::string& path = "/d.xml") {
+    return {"http://" + host + ":5000" + path, std::string(ssdp::kGateway1), "uuid:1", "Router/1"};
+}
+
+/// Runs one search on the virtual clock and keeps what it sent and found, with the time since its
+/// start.
+class SearchRun {
+public:
+    explicit SearchRun(const SsdpSearch::Settings& settings = home()) : search(settings) {}
+
+    void answer(Duration when, const IpAddress& from, const ssdp::Response& response,
+                std::uint16_t port = ssdp::kPort) {
+        answer_bytes(when, from, ssdp::encode(response), port);
+    }
+    void answer_bytes(Duration when, const IpAddress& from, const std::vector<std::uint8_t>& bytes,
+                      std::uint16_t port = ssdp::kPort) {
+        sim_.after(when, [this, from, bytes, port] {
+            search.handle_datagram(sim_.now(), {from, port}, bytes);
+            pump();
+        });
+    }
+    void run(Duration patience = 10s) {
+        started_ = sim_.now();
+        search.start(started_, started_ + patience);
+        pump();
+        sim_.run_until([&] { return search.over(); });
+        ended = elapsed();
+        sim_.run_until([] { return false; }); // what comes late
+        pump();
+    }
+
+    struct Sent {
+        Duration when;
+        Datagram datagram;
+    };
+    struct Found {
+        Duration when;
+        SsdpDevice device;
+    };
+
+    SsdpSearch search;
+    std::vector<Sent> sent;
+    std::vector<Found> found;
+    Duration ended{};
+    bool stop_at_first = false;
+
+private:
+    [[nodiscard]] Duration elapsed() const {
+        return std::chrono::duration_cast<Duration>(sim_.now() - started_);
+    }
+    void pump() {
+        while (auto datagram = search.poll_transmit()) sent.push_back({elapsed(), *datagram});
+        while (auto device = search.poll_device()) {
+            found.push_back({elapsed(), *device});
+            if (stop_at_first) search.stop();
+        }
+        if (const auto deadline = search.deadline(); deadline && deadline != scheduled_) {
+            scheduled_ = deadline;
+            sim_.at(*deadline, [this] {
+                search.handle_timeout(sim_.now());
+                pump();
+            });
+        }
+    }
+
+    test::Simulator sim_;
+    TimePoint started_;
+    std::optional<TimePoint> scheduled_;
+};
+
+TEST(SsdpSearch, AsksGatewayAndGroupForThreeTargetsFourTimes) {
+    SearchRun run;
+    run.run();
+    ASSERT_EQ(run.sent.size(), 24U);
+    constexpr Duration kTimes[] = {0ms, 100ms, 300ms, 700ms};
+    std::set<std::pair<Endpoint, std::string>> round;
+    for (std::size_t i = 0; i < run.sent.size(); ++i) {
+        const auto& [when, datagram] = run.sent[i];
+        EXPECT_EQ(when, kTimes[i / 6]);
+        const auto search = ssdp::decode_search(datagram.payload);
+        ASSERT_TRUE(search);
+        round.emplace(datagram.to, search->target);
+        if (i % 6 == 5) {
+            EXPECT_EQ(round.size(), 6U) << "each target to each of the two";
+            round.clear();
+        }
+    }
+    EXPECT_EQ(run.sent[0].datagram.to, (Endpoint{kGateway, 1900})) << "the gateway first";
+    EXPECT_EQ(run.ended, 1000ms);
+    EXPECT_TRUE(run.found.empty());
+    EXPECT_FALSE(run.search.refusal());
+}
+
+TEST(SsdpSearch, EndsWithTheCallersPatience) {
+    SearchRun run;
+    run.run(400ms);
+    EXPECT_EQ(run.ended, 400ms);
+    EXPECT_EQ(run.sent.size(), 18U);
+}
+
+TEST(SsdpSearch, SendsNoMulticastWhereTheLinkHasNone) {
+    auto settings = home();
+    settings.multicast = false;
+    SearchRun run(settings);
+    run.run();
+    EXPECT_EQ(run.sent.size(), 12U);
+    for (const auto& sent : run.sent) EXPECT_EQ(sent.datagram.to.address, kGateway);
+}
+
+TEST(SsdpSearch, AsksOnlyTheGroupWhereNoGatewayIsKnown) {
+    auto settings = home();
+    settings.gateway = {};
+    SearchRun run(settings);
+    run.answer(30ms, kRepeater, answer_of("192.168.1.2"));
+    run.run();
+    EXPECT_EQ(run.sent.size(), 12U);
+    ASSERT_EQ(run.found.size(), 1U);
+    EXPECT_EQ(run.found[0].when, 30ms) << "nobody to wait for";
+}
+
+TEST(SsdpSearch, HandsOutTheGatewayAtOnce) {
+    SearchRun run;
+    run.stop_at_first = true;
+    run.answer(50ms, kGateway, answer_of("192.168.1.1"));
+    run.run();
+    ASSERT_EQ(run.found.size(), 1U);
+    EXPECT_EQ(run.found[0].when, 50ms);
+    EXPECT_TRUE(run.found[0].device.is_gateway);
+    EXPECT_EQ(run.found[0].device.server, (Endpoint{kGateway, 5000}));
+    EXPECT_EQ(run.found[0].device.product, "Router/1");
+    EXPECT_EQ(run.ended, 50ms);
+    EXPECT_EQ(run.sent.size(), 6U) << "no repeats after the answer";
+}
+
+TEST(SsdpSearch, TakesAnswersFromOtherSourcePorts) {
+    SearchRun run;
+    run.answer(50ms, kGateway, answer_of("192.168.1.1"), 49152);
+    run.run();
+    EXPECT_EQ(run.found.size(), 1U);
+}
+
+TEST(SsdpSearch, TakesTheAnswerToALaterRepeat) {
+    SearchRun run;
+    run.answer(760ms, kGateway, answer_of("192.168.1.1"));
+    run.run();
+    ASSERT_EQ(run.found.size(), 1U);
+    EXPECT_EQ(run.found[0].when, 760ms);
+}
+
+TEST(SsdpSearch, TakesNothingAfterItsEnd) {
+    SearchRun run;
+    run.answer(1001ms, kGateway, answer_of("192.168.1.1"));
+    run.run();
+    EXPECT_TRUE(run.found.empty());
+}
+
+TEST(SsdpSearch, HoldsBackWhoIsNotTheGateway) {
+    SearchRun run;
+    run.answer(20ms, kRepeater, answer_of("192.168.1.2"));
+    run.answer(90ms, kGateway, answer_of("192.168.1.1"));
+    run.run();
+    ASSERT_EQ(run.found.size(), 2U);
+    EXPECT_TRUE(run.found[0].device.is_gateway);
+    EXPECT_EQ(run.found[1].device.responder.address, kRepeater);
+    EXPECT_EQ(run.found[1].when, 270ms);
+}
+
+TEST(SsdpSearch, HandsOutWhoIsHeldBackAtItsEnd) {
+    SearchRun run;
+    run.answer(900ms, kRepeater, answer_of("192.168.1.2"));
+    run.run();
+    ASSERT_EQ(run.found.size(), 1U);
+    EXPECT_EQ(run.found[0].when, 1000ms);
+}
+
+TEST(SsdpSearch, TellsEachLocationOnce) {
+    SearchRun run;
+    auto second = answer_of("192.168.1.1");
+    second.target = ssdp::kGateway2;
+    run.answer(10ms, kGateway, answer_of("192.168.1.1"));
+    run.answer(11ms, kGateway, second);
+    run.answer(12ms, kGateway, answer_of("192.168.1.1", "/igd2.xml"));
+    run.run();
+    ASSERT_EQ(run.found.size(), 2U);
+    EXPECT_EQ(run.found[1].device.location, "http://192.168.1.1:5000/igd2.xml");
+}
+
+TEST(SsdpSearch, NeverLooksAtOthersRootDevices) {
+    SearchRun run;
+    auto television = answer_of("192.168.1.2");
+    television.target = ssdp::kRootDevice;
+    auto router = answer_of("192.168.1.1");
+    router.target = ssdp::kRootDevice;
+    auto server = answer_of("192.168.1.1", "/media.xml");
+    server.target = "urn:schemas-upnp-org:device:MediaServer:1";
+    run.answer(10ms, kRepeater, television);
+    run.answer(11ms, kGateway, router);
+    run.answer(12ms, kGateway, server);
+    run.run();
+    ASSERT_EQ(run.found.size(), 1U);
+    EXPECT_TRUE(run.found[0].device.is_gateway);
+}
+
+TEST(SsdpSearch, IgnoresStrangersFromOutsideAndNoise) {
+    SearchRun run;
+    run.answer(10ms, IpAddress::v4(0x08080808), answer_of("8.8.8.8"));
+    run.answer_bytes(11ms, kGateway, {'x'});
+    run.run();
+    EXPECT_TRUE(run.found.empty());
+    EXPECT_FALSE(run.search.refusal());
+}
+
+class SsdpSearchUnsafeLocation : public testing::TestWithParam<const char*> {};
+
+TEST_P(SsdpSearchUnsafeLocation, IsRefusedAndRemembered) {
+    SearchRun run;
+    auto response = answer_of("192.168.1.1");
+    response.location = GetParam();
+    run.answer(10ms, kGateway, response);
+    run.run();
+    EXPECT_TRUE(run.found.empty());
+    ASSERT_TRUE(run.search.refusal());
+    EXPECT_EQ(run.search.refusal()->code, Errc::Unsafe);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, SsdpSearchUnsafeLocation,
+    testing::Values("http://192.168.1.2:5000/d.xml", "http://8.8.8.8/d.xml",
+                    "http://127.0.0.1:5000/d.xml", "http://[::1]:1900/d.xml",
+                    "http://[::ffff:192.168.1.1]/d.xml", "http://239.255.255.250/d.xml",
+                    "http://(null):49152/d.xml", "http://router.lan/d.xml",
+                    "https://192.168.1.1/d.xml", "ftp://192.168.1.1/d.xml", "file:///etc/passwd",
+                    "http://192.168.1.1:0/d.xml", "http://192.168.1.1:99999/d.xml",
+                    "http://user@192.168.1.1/d.xml", "http://192.168.1.1@8.8.8.8/d.xml",
+                    "http://192.168.1.1:80@8.8.8.8/", "http://192.168.1.1.evil.example/d.xml",
+                    "http://0xC0A80101/d.xml", "http://3232235777/d.xml",
+                    "http://192.168.001.001/d.xml", "http://192.168.1.1\\@8.8.8.8/",
+                    "//192.168.1.1/", "http:/192.168.1.1/", "d.xml"));
+
+TEST(SsdpSearch, StopsAtThirtyTwoDevicesAndKeepsRoomForTheGateway) {
+    SearchRun run;
+    for (int i = 0; i < 100; ++i) {
+        run.answer(10ms, kRepeater, answer_of("192.168.1.2", "/" + std::to_string(i)));
+    }
+    for (int i = 0; i < 100; ++i) {
+        run.answer(20ms, kGateway, answer_of("192.168.1.1", "/" + std::to_string(i)));
+    }
+    run.run();
+    EXPECT_EQ(run.found.size(), SsdpSearch::kMaxDevices);
+    EXPECT_TRUE(run.found[0].device.is_gateway);
+}
+
+TEST(HttpServerOf, ReadsNumericHosts) {
+    EXPECT_EQ(http_server_of("http://192.168.1.1/")->to_string(), "192.168.1.1:80");
+    EXPECT_EQ(http_server_of("HTTP://192.168.1.1:5000")->to_string(), "192.168.1.1:5000");
+    EXPECT_EQ(http_server_of("http://192.168.1.1?x=http://8.8.8.8/")->to_string(),
+              "192.168.1.1:80");
+    for (const char* url : {"", "http://", "http:///", "http://0.0.0.0/", "http://255.255.255.255/",
+                            "http://224.0.0.1/", "http://127.1.2.3/"}) {
+        const auto server = http_server_of(url);
+        ASSERT_FALSE(server) << url;
+        EXPECT_EQ(server.error().code, Errc::Unsafe);
+    }
+}
+
+} // namespace
+} // namespace natterjack
