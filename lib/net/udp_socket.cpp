@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+#include "net/udp_socket.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include <linux/errqueue.h>
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "net/fd.hpp"
+#include "net/loop.hpp"
+#include "net/socket_address.hpp"
+
+namespace natterjack::net {
+
+namespace {
+
+constexpr std::size_t kMaxDatagram = 65536; // no UDP payload is longer
+
+/// Datagrams taken at one wake-up. What is left waits for the loop's next turn, so that a flood
+/// cannot keep timers and other sockets from theirs.
+constexpr int kMaxReadsPerTurn = 32;
+
+/// What we send to ourselves comes in by this one, whichever interface it names.
+constexpr unsigned kLoopbackIndex = 1;
+
+template<class T>
+bool set_option(int fd, int level, int name, const T& value) {
+    return setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+bool set_multicast_v4(int fd, const UdpSocket::Options& options) {
+    if (!set_option(fd, IPPROTO_IP, IP_MULTICAST_TTL, options.multicast_ttl)) return false;
+    if (options.interface == 0) return true;
+    ip_mreqn group{};
+    group.imr_ifindex = static_cast<int>(options.interface);
+    return set_option(fd, IPPROTO_IP, IP_UNICAST_IF, htonl(options.interface)) &&
+           set_option(fd, IPPROTO_IP, IP_MULTICAST_IF, group);
+}
+
+bool set_multicast_v6(int fd, const UdpSocket::Options& options) {
+    if (!set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, options.multicast_ttl)) return false;
+    if (options.interface == 0) return true;
+    return set_option(fd, IPPROTO_IPV6, IPV6_UNICAST_IF, htonl(options.interface)) &&
+           set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, static_cast<int>(options.interface));
+}
+
+bool configure(int fd, const UdpSocket::Options& options) {
+    constexpr int kOn = 1;
+    if (options.reuse_address && !set_option(fd, SOL_SOCKET, SO_REUSEADDR, kOn)) return false;
+    if (options.bind.address.is_v4()) {
+        return set_option(fd, IPPROTO_IP, IP_RECVERR, kOn) &&
+               set_option(fd, IPPROTO_IP, IP_PKTINFO, kOn) && set_multicast_v4(fd, options);
+    }
+    return set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, kOn) &&
+           set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, kOn) &&
+           set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, kOn) && set_multicast_v6(fd, options);
+}
+
+/// One recvmsg() with room for its ancillary data.
+class Message {
+public:
+    Message(int fd, std::vector<std::uint8_t>& buffer, int flags) {
+        iovec data{buffer.data(), buffer.size()};
+        msghdr header{};
+        header.msg_name = address_.raw();
+        header.msg_namelen = address_.length;
+        header.msg_iov = &data;
+        header.msg_iovlen = 1;
+        header.msg_control = control_.data();
+        header.msg_controllen = control_.size();
+        size_ = recvmsg(fd, &header, flags | MSG_DONTWAIT);
+        error_number_ = size_ < 0 ? errno : 0;
+        header_ = header;
+    }
+
+    /// -1: nothing was read; see error_number().
+    [[nodiscard]] ssize_t size() const { return size_; }
+    [[nodiscard]] int error_number() const { return error_number_; }
+    [[nodiscard]] Endpoint peer() const { return to_endpoint(address_); }
+
+    /// The ancillary data of this kind, zeros when there is none.
+    template<class T>
+    [[nodiscard]] T ancillary(int level, int type) {
+        T out{};
+        for (cmsghdr* item = CMSG_FIRSTHDR(&header_); item != nullptr;
+             item = CMSG_NXTHDR(&header_, item)) {
+            if (item->cmsg_level == level && item->cmsg_type == type &&
+                item->cmsg_len >= CMSG_LEN(sizeof out)) {
+                std::memcpy(&out, CMSG_DATA(item), sizeof out);
+            }
+        }
+        return out;
+    }
+
+private:
+    SocketAddress address_;
+    alignas(cmsghdr) std::array<std::uint8_t, 512> control_{};
+    msghdr header_{};
+    ssize_t size_ = -1;
+    int error_number_ = 0;
+};
+
+/// True for those ICMP messages that say "nobody takes this here"; not for time exceeded, path MTU
+/// or errors of our own making.
+bool says_unreachable(const sock_extended_err& error) {
+    if (error.ee_origin == SO_EE_ORIGIN_ICMP) {
+        return error.ee_type == ICMP_DEST_UNREACH && error.ee_code != ICMP_FRAG_NEEDED;
+    }
+    return error.ee_origin == SO_EE_ORIGIN_ICMP6 && error.ee_type == ICMPV6_DEST_UNREACH;
+}
+
+} // namespace
+
+struct UdpSocket::State : std::enable_shared_from_this<State> {
+    Fd fd;
+    Options options;
+    std::unique_ptr<ReadWatch> watch; // gone: the socket is closed
+    std::vector<std::uint8_t> buffer;
+    // Shared, so that a handler may replace or destroy itself while it runs.
+    std::shared_ptr<const DatagramHandler> on_datagram;
+    std::shared_ptr<const UnreachableHandler> on_unreachable;
+
+    void handle_readable();
+    bool read_error();
+    bool read_datagram();
+    [[nodiscard]] unsigned arrival_interface(Message& message) const;
+};
+
+Result<std::unique_ptr<UdpSocket>> UdpSocket::open(const Loop& loop, const Options& options) {
+    const auto state = std::make_shared<State>();
+    const auto where = options.bind.to_string();
+    state->options = options;
+    state->fd = Fd(socket(family_of(options.bind.address),
+                          SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
+    if (!state->fd) return network_error("cannot make a UDP socket", errno);
+    if (!configure(state->fd.get(), options)) {
+        return network_error("cannot set up a UDP socket on " + where, errno);
+    }
+    const auto address = to_socket_address(options.bind);
+    if (bind(state->fd.get(), address.raw(), address.length) != 0) {
+        return network_error("cannot bind a UDP socket to " + where, errno);
+    }
+    state->buffer.resize(kMaxDatagram);
+    state->watch =
+        std::make_unique<ReadWatch>(loop, state->fd.get(), [weak = std::weak_ptr(state)] {
+            if (const auto self = weak.lock()) self->handle_readable();
+        });
+    return std::unique_ptr<UdpSocket>(new UdpSocket(state));
+}
+
+UdpSocket::UdpSocket(std::shared_ptr<State> state) : state_(std::move(state)) {
+}
+
+UdpSocket::~UdpSocket() {
+    state_->watch.reset();
+    state_->fd.reset();
+}
+
+void UdpSocket::State::handle_readable() {
+    for (int i = 0; watch != nullptr && i < kMaxReadsPerTurn && read_error(); ++i) {}
+    for (int i = 0; watch != nullptr && i < kMaxReadsPerTurn && read_datagram(); ++i) {}
+}
+
+// False when there is nothing more to read.
+bool UdpSocket::State::read_error() {
+    Message message(fd.get(), buffer, MSG_ERRQUEUE);
+    if (message.size() < 0) return false;
+    const auto error = options.bind.address.is_v4()
+                           ? message.ancillary<sock_extended_err>(IPPROTO_IP, IP_RECVERR)
+                           : message.ancillary<sock_extended_err>(IPPROTO_IPV6, IPV6_RECVERR);
+    // With this message comes the address that our datagram was sent to.
+    if (const auto handler = on_unreachable; handler && says_unreachable(error)) {
+        (*handler)(message.peer(), static_cast<int>(error.ee_errno));
+    }
+    return true;
+}
+
+bool UdpSocket::State::read_datagram() {
+    Message message(fd.get(), buffer, 0);
+    if (message.size() < 0) {
+        // Anything but "empty" is a pending ICMP error; reading has taken it away.
+        return message.error_number() != EAGAIN && message.error_number() != EBADF;
+    }
+    const unsigned arrival = arrival_interface(message);
+    const bool confined = options.interface != 0;
+    if (confined && arrival != options.interface && arrival != kLoopbackIndex) return true;
+    if (const auto handler = on_datagram) {
+        (*handler)(message.peer(),
+                   ByteView(buffer).first(static_cast<std::size_t>(message.size())));
+    }
+    return true;
+}
+
+unsigned UdpSocket::State::arrival_interface(Message& message) const {
+    if (options.bind.address.is_v4()) {
+        const auto info = message.ancillary<in_pktinfo>(IPPROTO_IP, IP_PKTINFO);
+        return static_cast<unsigned>(info.ipi_ifindex);
+    }
+    return message.ancillary<in6_pktinfo>(IPPROTO_IPV6, IPV6_PKTINFO).ipi6_ifindex;
+}
+
+void UdpSocket::on_datagram(DatagramHandler handler) {
+    state_->on_datagram =
+        handler ? std::make_shared<const DatagramHandler>(std::move(handler)) : nullptr;
+}
+
+void UdpSocket::on_unreachable(UnreachableHandler handler) {
+    state_->on_unreachable =
+        handler ? std::make_shared<const UnreachableHandler>(std::move(handler)) : nullptr;
+}
+
+Result<void> UdpSocket::send(const Endpoint& to, ByteView payload) {
+    auto target = to;
+    if (to.address.is_link_local() && !to.address.is_v4() && to.address.scope_id() == 0) {
+        target.address = IpAddress::v6(to.address.mapped_bytes(), state_->options.interface);
+    }
+    const auto address = to_socket_address(target);
+    const int fd = state_->fd.get();
+    const auto try_send = [&] {
+        return sendto(fd, payload.data(), payload.size(), MSG_NOSIGNAL, address.raw(),
+                      address.length);
+    };
+    // An ICMP error about an earlier datagram, to whomever, is reported by the next call on the
+    // socket, once. It says nothing about this datagram.
+    if (try_send() >= 0 || (errno != EAGAIN && try_send() >= 0)) return {};
+    return network_error("cannot send to " + to.to_string(), errno);
+}
+
+Result<void> UdpSocket::join(const IpAddress& group, unsigned interface_index) {
+    bool joined = false;
+    if (group.is_v4()) {
+        ip_mreqn request{};
+        request.imr_multiaddr.s_addr = htonl(group.to_v4());
+        request.imr_ifindex = static_cast<int>(interface_index);
+        joined = set_option(state_->fd.get(), IPPROTO_IP, IP_ADD_MEMBERSHIP, request);
+    } else {
+        ipv6_mreq request{};
+        const auto bytes = group.mapped_bytes();
+        std::copy(bytes.begin(), bytes.end(), std::begin(request.ipv6mr_multiaddr.s6_addr));
+        request.ipv6mr_interface = interface_index;
+        joined = set_option(state_->fd.get(), IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, request);
+    }
+    if (joined) return {};
+    return network_error("cannot join the multicast group " + group.to_string(), errno);
+}
+
+Endpoint UdpSocket::local() const {
+    SocketAddress address;
+    if (getsockname(state_->fd.get(), address.raw(), &address.length) != 0) return {};
+    return to_endpoint(address);
+}
+
+} // namespace natterjack::net
