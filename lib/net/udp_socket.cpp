@@ -9,9 +9,9 @@
 #include <vector>
 
 #include <linux/errqueue.h>
-#include <linux/icmp.h>
-#include <linux/icmpv6.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <sys/socket.h>
 
 #include "net/fd.hpp"
@@ -114,7 +114,7 @@ bool says_unreachable(const sock_extended_err& error) {
     if (error.ee_origin == SO_EE_ORIGIN_ICMP) {
         return error.ee_type == ICMP_DEST_UNREACH && error.ee_code != ICMP_FRAG_NEEDED;
     }
-    return error.ee_origin == SO_EE_ORIGIN_ICMP6 && error.ee_type == ICMPV6_DEST_UNREACH;
+    return error.ee_origin == SO_EE_ORIGIN_ICMP6 && error.ee_type == ICMP6_DST_UNREACH;
 }
 
 } // namespace

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief A private network for a test program: a host, a gateway and a wire between them.
+///
+/// A test program that includes tests/support/netns_main.cpp runs in it from its first line on:
+///
+///     host 192.168.77.2/24 -- lan0 ~~~ gw0 -- 192.168.77.1/24 router
+///          fd77::2/64                        fd77::1/64
+///
+/// The host's default route leads to the gateway (IPv4 only; add_route() makes others). The program
+/// itself is the host. To play the gateway in the same program, on the same loop, make its sockets
+/// while an InRouter lives: a socket stays in the network where it was made.
+#pragma once
+
+#include <string>
+
+#include <natterjack/endpoint.hpp>
+
+#include "net/fd.hpp"
+
+namespace natterjack::test {
+
+inline constexpr IpAddress kHost = IpAddress::v4(0xC0A84D02);    ///< 192.168.77.2, on lan0.
+inline constexpr IpAddress kGateway = IpAddress::v4(0xC0A84D01); ///< 192.168.77.1, on gw0.
+inline constexpr const char* kHostLink = "lan0";
+inline constexpr const char* kGatewayLink = "gw0";
+/// fd77::2 and fd77::1, on the same links.
+[[nodiscard]] IpAddress host_v6();
+[[nodiscard]] IpAddress gateway_v6();
+
+/// Moves the calling process into its private network. Call it first in main(): the process must
+/// still have one thread. Works as root and as anybody who may make user namespaces; ends the
+/// process with exit code 1 and the remedy on stderr when neither helps.
+void enter_private_network();
+
+/// While it lives the calling thread is in the router's network, and so is every socket that it
+/// makes. Nests; nothing else of the process is moved.
+class InRouter {
+public:
+    InRouter();
+    ~InRouter();
+    InRouter(const InRouter&) = delete;
+    InRouter& operator=(const InRouter&) = delete;
+
+private:
+    net::Fd before_;
+};
+
+/// Runs `ip ARGUMENTS` (words separated by single spaces) in the network where the calling thread
+/// is: the host's, or the router's inside InRouter. A failure fails the test, with ip's words.
+void ip(const std::string& arguments);
+
+/// Gives the host one more address on lan0 ("192.168.77.9/24", "2001:db8::9/64"), at once usable,
+/// and takes it away again.
+class HostAddress {
+public:
+    explicit HostAddress(std::string address);
+    ~HostAddress();
+    HostAddress(const HostAddress&) = delete;
+    HostAddress& operator=(const HostAddress&) = delete;
+
+private:
+    std::string address_;
+};
+
+/// One more pair of links: \a name for the host, \a peer for the router, both up, without
+/// addresses. Taken away when destroyed. A name that starts with "veth" is one that libnice
+/// ignores.
+class Link {
+public:
+    Link(std::string name, const std::string& peer);
+    ~Link();
+    Link(const Link&) = delete;
+    Link& operator=(const Link&) = delete;
+
+private:
+    std::string name_;
+};
+
+} // namespace natterjack::test
