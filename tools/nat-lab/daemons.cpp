@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "daemons.hpp"
+
+#include "nft_rules.hpp"
+
+namespace natterjack::lab {
+
+Daemon coturn(const std::string& node, std::string_view first, std::string_view second) {
+    const auto state = std::string(kStateDirectory);
+    Daemon daemon;
+    daemon.name = "coturn";
+    daemon.node = node;
+    daemon.command = {
+        "turnserver",
+        "-n", // no configuration file: nothing of the machine's own leaks in
+        "--no-cli",
+        "--no-tls",
+        "--no-dtls",
+        "--listening-ip=" + std::string(first),
+        "--listening-ip=" + std::string(second),
+        "--relay-ip=" + std::string(first),
+        "--listening-port=" + std::to_string(kStunPort),
+        "--lt-cred-mech",
+        "--user=" + std::string(kTurnUser) + ":" + std::string(kTurnPassword),
+        "--realm=natlab.test",
+        "--fingerprint",
+        "--log-file=stdout",
+        "--simple-log",
+        "--userdb=" + state + "/coturn.db",
+        "--pidfile=" + state + "/coturn.pid",
+    };
+    // The alternate port (RFC 5780) is the next one.
+    for (const auto address : {first, second}) {
+        for (const auto port : {kStunPort, static_cast<std::uint16_t>(kStunPort + 1)}) {
+            daemon.sockets.push_back({false, std::string(address), port});
+            daemon.sockets.push_back({true, std::string(address), port});
+        }
+    }
+    return daemon;
+}
+
+Daemon miniupnpd(const std::string& node, const PortMapping& offered, std::string_view gateway) {
+    const auto yes_no = [](bool yes) { return std::string(yes ? "yes\n" : "no\n"); };
+    const auto table = std::string(kTable);
+    Daemon daemon;
+    daemon.name = "miniupnpd-" + node;
+    daemon.node = node;
+    daemon.command = {"miniupnpd", "-d",
+                      "-f",        config_path(daemon.name),
+                      "-P",        std::string(kStateDirectory) + "/" + daemon.name + ".pid"};
+    daemon.config = "ext_ifname=" + std::string(kWanInterface) +
+                    "\n"
+                    "listening_ip=" +
+                    std::string(kLanInterface) +
+                    "\n"
+                    "http_port=5000\n"
+                    "ipv6_disable=yes\n"
+                    "enable_upnp=" +
+                    yes_no(offered.igd) + "enable_natpmp=" + yes_no(offered.natpmp || offered.pcp) +
+                    "force_igd_desc_v1=" + yes_no(offered.igd_v1) +
+                    "secure_mode=yes\n"
+                    "min_lifetime=120\n"
+                    "max_lifetime=86400\n"
+                    "system_uptime=no\n"
+                    "notify_interval=60\n"
+                    "friendly_name=nat-lab " +
+                    node +
+                    "\n"
+                    "uuid=6e61746c-6162-4000-8000-000000000001\n"
+                    "serial=1\n"
+                    "model_number=1\n"
+                    "upnp_table_name=" +
+                    table + "\nupnp_nat_table_name=" + table +
+                    "\nupnp_forward_chain=" + std::string(kUpnpForward) +
+                    "\nupnp_nat_chain=" + std::string(kUpnpPrerouting) +
+                    "\nupnp_nat_postrouting_chain=" + std::string(kUpnpPostrouting) + "\n";
+    if (offered.igd) {
+        daemon.sockets.push_back({false, "", 1900});
+        daemon.sockets.push_back({true, "", 5000});
+    }
+    if (offered.natpmp || offered.pcp)
+        daemon.sockets.push_back({false, std::string(gateway), 5351});
+    return daemon;
+}
+
+} // namespace natterjack::lab

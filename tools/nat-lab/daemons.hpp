@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief How the lab's server programs are configured. Pure text; lab.cpp runs them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "topology.hpp"
+
+namespace natterjack::lab {
+
+inline constexpr std::uint16_t kStunPort = 3478;
+inline constexpr std::string_view kTurnUser = "natlab";
+inline constexpr std::string_view kTurnPassword = "natlab";
+
+/// coturn on \a node with two addresses: STUN, RFC 5780 and TURN over UDP and TCP (RFC 6062 too).
+/// Clients are to contact \a first: coturn announces the other one (RFC 5780 OTHER-ADDRESS) to
+/// everybody, whichever they contacted.
+[[nodiscard]] Daemon coturn(const std::string& node, std::string_view first,
+                            std::string_view second);
+
+/// miniupnpd on router \a node, whose LAN address is \a gateway, with what \a offered says. NAT-PMP
+/// and PCP are one switch to it; nft_rules() hides the one that is not offered.
+[[nodiscard]] Daemon miniupnpd(const std::string& node, const PortMapping& offered,
+                               std::string_view gateway);
+
+} // namespace natterjack::lab

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief The nftables ruleset that makes a Linux router behave as a RouterSpec says. Pure text.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "spec.hpp"
+
+namespace natterjack::lab {
+
+/// The names that a router's two interfaces always have.
+inline constexpr std::string_view kLanInterface = "lan0";
+inline constexpr std::string_view kWanInterface = "wan0";
+
+/// The table, and the chains in it that miniupnpd fills; ours jump to them.
+inline constexpr std::string_view kTable = "natlab";
+inline constexpr std::string_view kUpnpForward = "upnp_forward";
+inline constexpr std::string_view kUpnpPrerouting = "upnp_prerouting";
+inline constexpr std::string_view kUpnpPostrouting = "upnp_postrouting";
+
+/// A complete ruleset for `nft -f`, indented and commented for people.
+[[nodiscard]] std::string nft_rules(const RouterSpec& router);
+
+} // namespace natterjack::lab

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+#include "runner.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "labelled_output.hpp"
+#include "namespaces.hpp"
+
+namespace natterjack::lab {
+
+namespace {
+
+/// How long commands may go on after a signal to end.
+constexpr int kGraceMilliseconds = 10'000;
+
+/// Signals that we receive by file descriptor: those that end a program, and our children's end.
+class SignalQueue {
+public:
+    SignalQueue() {
+        sigset_t wanted;
+        sigemptyset(&wanted);
+        for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD}) {
+            sigaddset(&wanted, number);
+        }
+        ::sigprocmask(SIG_BLOCK, &wanted, nullptr);
+        queue_ = UniqueFd(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+    }
+
+    [[nodiscard]] int fd() const { return queue_.get(); }
+
+    /// The next signal that was sent by a process. Those of the terminal (Ctrl-C) reach the
+    /// commands by themselves and are left out.
+    [[nodiscard]] std::optional<int> next() const {
+        signalfd_siginfo info{};
+        while (::read(queue_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+            const auto number = static_cast<int>(info.ssi_signo);
+            if (number == SIGCHLD || info.ssi_code != SI_KERNEL) return number;
+        }
+        return std::nullopt;
+    }
+
+private:
+    UniqueFd queue_;
+};
+
+/// A pipe from a command, and what has come through it.
+struct Stream {
+    UniqueFd pipe;
+    int target; ///< Our own descriptor on which it goes on.
+    LabelledOutput lines;
+};
+
+struct Running {
+    pid_t pid = -1;
+    std::optional<int> status;
+};
+
+void write_all(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const auto written = ::write(fd, text.data(), text.size());
+        if (written < 0 && errno != EINTR) return;
+        if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+/// Passes on what the pipe holds; closes it at its end.
+void drain(Stream& stream) {
+    std::array<char, 4096> buffer{};
+    for (;;) {
+        const auto got = ::read(stream.pipe.get(), buffer.data(), buffer.size());
+        if (got > 0) {
+            write_all(stream.target,
+                      stream.lines.add({buffer.data(), static_cast<std::size_t>(got)}));
+            continue;
+        }
+        if (got == 0) stream.pipe.reset();
+        return;
+    }
+}
+
+/// The commands of one lab, from start to end. Lives in the sandbox's first process.
+class Supervisor {
+public:
+    Supervisor(Lab& lab, UniqueFd lifeline, bool labelled)
+        : lab_(lab), lifeline_(std::move(lifeline)), labelled_(labelled) {}
+
+    Result<void> start(const NodeCommand& command) {
+        ChildOptions options;
+        UniqueFd nothing;
+        std::array<UniqueFd, 2> writers;
+        if (labelled_) {
+            nothing = memory_file("");
+            options.input = nothing.get();
+            writers = {open_stream(command.node, STDOUT_FILENO),
+                       open_stream(command.node, STDERR_FILENO)};
+            options.output = writers[0].get();
+            options.error = writers[1].get();
+        }
+        const auto pid = lab_.start(command.node, command.command, options);
+        if (!pid) return pid.error();
+        running_.push_back({*pid, std::nullopt});
+        return {};
+    }
+
+    /// Until all commands have ended. Returns the exit status of the whole.
+    int wait() {
+        const auto alive = [](const Running& one) { return !one.status; };
+        while (std::any_of(running_.begin(), running_.end(), alive)) {
+            if (!wait_for_event()) return 128 + SIGTERM;
+        }
+        for (auto& stream : streams_) {
+            if (stream.pipe) drain(stream);
+            write_all(stream.target, stream.lines.finish());
+        }
+        const auto failed = std::find_if(running_.begin(), running_.end(),
+                                         [](const Running& one) { return *one.status != 0; });
+        return failed == running_.end() ? 0 : *failed->status;
+    }
+
+private:
+    UniqueFd open_stream(const std::string& node, int target) {
+        std::array<int, 2> ends{-1, -1};
+        if (::pipe2(ends.data(), O_CLOEXEC) != 0) return UniqueFd();
+        ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+        streams_.push_back({UniqueFd(ends[0]), target, LabelledOutput(node)});
+        return UniqueFd(ends[1]);
+    }
+
+    /// False: the starter is gone, or the grace after a signal is over.
+    bool wait_for_event() {
+        std::vector<pollfd> waits{{signals_.fd(), POLLIN, 0}, {lifeline_.get(), POLLIN, 0}};
+        for (const auto& stream : streams_) waits.push_back({stream.pipe.get(), POLLIN, 0});
+        const int ready =
+            ::poll(waits.data(), waits.size(), asked_to_end_ ? kGraceMilliseconds : -1);
+        if (ready == 0 || waits[1].revents != 0) return false;
+        while (const auto number = signals_.next()) {
+            if (*number == SIGCHLD)
+                reap();
+            else
+                pass_on(*number);
+        }
+        for (std::size_t i = 0; i < streams_.size(); ++i) {
+            if (waits[i + 2].revents != 0) drain(streams_[i]);
+        }
+        return true;
+    }
+
+    void pass_on(int number) {
+        asked_to_end_ = true;
+        for (const auto& one : running_) {
+            if (!one.status) ::kill(one.pid, number);
+        }
+    }
+
+    /// Collects all that have ended: commands, servers, and orphans, whose parent we are as PID 1.
+    void reap() {
+        int status = 0;
+        for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+            const auto one = std::find_if(running_.begin(), running_.end(),
+                                          [&](const Running& r) { return r.pid == pid; });
+            if (one != running_.end()) one->status = exit_status(status);
+            if (const auto server = lab_.server_name(pid); !server.empty()) {
+                std::cerr << "nat-lab: " << server << " ended with status " << exit_status(status)
+                          << " while the lab was running" << std::endl;
+            }
+        }
+    }
+
+    Lab& lab_;
+    UniqueFd lifeline_;
+    bool labelled_;
+    SignalQueue signals_;
+    std::vector<Running> running_;
+    std::vector<Stream> streams_;
+    bool asked_to_end_ = false;
+};
+
+int fail(const Error& error) {
+    std::cerr << "nat-lab: " << error.message << std::endl;
+    switch (error.code) {
+    case Errc::Unsupported:
+        std::cerr << "nat-lab: 'nat-lab doctor' tells what this machine lacks\n";
+        return kExitUnavailable;
+    case Errc::NotFound:
+    case Errc::Timeout: return kExitUnavailable;
+    default: return kExitInternal;
+    }
+}
+
+/// The sandbox's first process.
+int run_inside(const RunRequest& request, Plan plan, SandboxInit init, LabOptions options) {
+    const auto settled = settle(init);
+    if (!settled) return fail(settled.error());
+    UniqueFd logs;
+    if (options.logs < 0) {
+        options.log_path = std::string(kStateDirectory) + "/log";
+        std::filesystem::create_directory(options.log_path);
+        logs = UniqueFd(::open(options.log_path.c_str(), O_DIRECTORY | O_CLOEXEC));
+        options.logs = logs.get();
+    }
+    Lab lab(std::move(plan), options);
+    const auto built = lab.build();
+    if (!built) return fail(built.error());
+
+    Supervisor supervisor(lab, std::move(init.lifeline), request.labelled);
+    for (const auto& command : request.commands) {
+        const auto started = supervisor.start(command);
+        if (!started) return fail(started.error());
+    }
+    return supervisor.wait();
+}
+
+/// Waits for the sandbox; passes signals that are meant for the commands into it.
+int wait_outside(const SignalQueue& signals, const Sandbox& sandbox) {
+    pollfd wait{signals.fd(), POLLIN, 0};
+    for (;;) {
+        int status = 0;
+        if (::waitpid(sandbox.init, &status, WNOHANG) == sandbox.init) {
+            if (WIFEXITED(status)) return WEXITSTATUS(status);
+            std::cerr << "nat-lab: the lab was killed by signal " << WTERMSIG(status) << std::endl;
+            return kExitInternal;
+        }
+        ::poll(&wait, 1, -1);
+        while (const auto number = signals.next()) {
+            if (*number != SIGCHLD) ::kill(sandbox.init, *number);
+        }
+    }
+}
+
+} // namespace
+
+Result<NodeCommand> parse_node_command(std::string_view text) {
+    const auto colon = text.find(':');
+    const auto node = text.substr(0, colon);
+    const auto is_name = [](std::string_view name) {
+        return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+        });
+    };
+    if (colon == std::string_view::npos || !is_name(node)) {
+        return Error{Errc::InvalidArgument, "'" + std::string(text) +
+                                                "': each command begins with its node, as in "
+                                                "'a: COMMAND' or 'outside: COMMAND'"};
+    }
+    const auto command = text.substr(colon + 1);
+    if (command.find_first_not_of(" \t\n") == std::string_view::npos) {
+        return Error{Errc::InvalidArgument,
+                     "'" + std::string(text) + "': there is no command after the colon"};
+    }
+    return NodeCommand{std::string(node), {"/bin/sh", "-c", std::string(command)}};
+}
+
+int run(const RunRequest& request) {
+    auto plan = plan_lab(request.sites, request.servers);
+    for (const auto& command : request.commands) {
+        if (plan.find(command.node)) continue;
+        std::string message = "this lab has no node '" + command.node + "'; nodes are";
+        for (const auto& node : plan.nodes) message += " " + node.name;
+        std::cerr << "nat-lab: " << message << std::endl;
+        return kExitUsage;
+    }
+    const auto programs = check_programs(plan);
+    if (!programs) return fail(programs.error());
+
+    LabOptions options;
+    options.seed = request.seed;
+    options.verbose = request.verbose;
+    UniqueFd logs;
+    if (!request.log_directory.empty()) {
+        std::error_code error;
+        std::filesystem::create_directories(request.log_directory, error);
+        logs = UniqueFd(::open(request.log_directory.c_str(), O_DIRECTORY | O_CLOEXEC));
+        if (!logs) {
+            std::cerr << "nat-lab: cannot open the directory " << request.log_directory << ": "
+                      << errno_text(errno) << std::endl;
+            return kExitUsage;
+        }
+        options.logs = logs.get();
+        options.log_path = std::filesystem::absolute(request.log_directory);
+    }
+
+    const SignalQueue signals; // before the start: no signal may fall between
+    const auto sandbox = start_sandbox([&](SandboxInit init) {
+        return run_inside(request, std::move(plan), std::move(init), options);
+    });
+    if (!sandbox) return fail(sandbox.error());
+    return wait_outside(signals, *sandbox);
+}
+
+} // namespace natterjack::lab

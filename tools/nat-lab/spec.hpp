@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief SPEC: the words that describe one site of a lab, such as "eim/apdf,igd,delay=40ms".
+///
+///     SPEC = BASE *("," OPTION)
+///     BASE = MAPPING "/" FILTERING | "none" | "blocked" | PRESET
+///
+/// Words are RFC 4787's. docs/nat-lab.md and nat-lab(1) list them all. Pure: no system is touched.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <natterjack/result.hpp>
+
+namespace natterjack::lab {
+
+/// How a router chooses the external endpoint (RFC 4787 section 4.1).
+enum class Mapping : std::uint8_t { EndpointIndependent, AddressAndPortDependent };
+
+/// Who may send to a mapped endpoint (RFC 4787 section 5).
+enum class Filtering : std::uint8_t {
+    EndpointIndependent,
+    AddressDependent,
+    AddressAndPortDependent
+};
+
+/// What the router says on its LAN side when asked at a port where nothing listens.
+enum class ClosedPorts : std::uint8_t {
+    Reject, ///< ICMP port unreachable or a TCP reset at once, as most home routers do.
+    Drop    ///< Nothing at all.
+};
+
+/// What a link does to the packets of one direction. All zero: the kernel's own link, as it is.
+struct Impairment {
+    std::chrono::microseconds delay{0};  ///< Added to every packet, each way.
+    std::chrono::microseconds jitter{0}; ///< 0 to this much more, evenly spread; order is kept.
+    std::uint32_t loss_ppm = 0;          ///< Lost packets in a million, 0 to 1,000,000.
+
+    [[nodiscard]] bool any() const noexcept {
+        return delay.count() != 0 || jitter.count() != 0 || loss_ppm != 0;
+    }
+    friend bool operator==(const Impairment&, const Impairment&) = default;
+};
+
+/// The port-mapping protocols that a router offers on its LAN side.
+struct PortMapping {
+    bool igd = false;    ///< UPnP IGD.
+    bool igd_v1 = false; ///< With igd: describes itself as IGD:1, not IGD:2.
+    bool natpmp = false;
+    bool pcp = false;
+
+    [[nodiscard]] bool any() const noexcept { return igd || natpmp || pcp; }
+    friend bool operator==(const PortMapping&, const PortMapping&) = default;
+};
+
+/// One router.
+struct RouterSpec {
+    Mapping mapping = Mapping::EndpointIndependent;
+    Filtering filtering = Filtering::AddressAndPortDependent;
+    bool udp_blocked = false; ///< No UDP either way; TCP goes out, nothing comes in.
+    ClosedPorts closed = ClosedPorts::Reject;
+    PortMapping port_mapping;
+    Impairment uplink; ///< The link towards the internet.
+
+    friend bool operator==(const RouterSpec&, const RouterSpec&) = default;
+};
+
+/// One site: a host and the routers between it and the internet.
+struct SiteSpec {
+    std::vector<RouterSpec> routers; ///< The host's own first. Empty: the host's address is public.
+    Impairment host_link; ///< The host's own link: its LAN, or its uplink without router.
+
+    friend bool operator==(const SiteSpec&, const SiteSpec&) = default;
+};
+
+/// Reads one SPEC.
+/// \retval Errc::InvalidArgument  a word that is unknown or out of place; the message quotes it
+///         and lists what may stand there
+[[nodiscard]] Result<SiteSpec> parse_spec(std::string_view text);
+
+/// A preset: a name for a whole SPEC.
+struct Preset {
+    std::string_view name;
+    std::string_view spec;
+    std::string_view meaning; ///< One line for people.
+};
+
+/// All presets, in the order in which they are shown.
+[[nodiscard]] const std::vector<Preset>& presets();
+
+} // namespace natterjack::lab

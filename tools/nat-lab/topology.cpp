@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+#include "topology.hpp"
+
+#include <algorithm>
+
+#include "daemons.hpp"
+#include "nft_rules.hpp"
+
+namespace natterjack::lab {
+
+namespace {
+
+// Ordinary-looking addresses on purpose: miniupnpd, libminiupnpc and our own is_public() take the
+// documentation ranges (and 10/8, 100.64/10, ...) for unroutable and would refuse to map there.
+// Nothing in a lab has a way out, so their real owners never hear of it.
+constexpr std::string_view kStun = "25.0.1.1";
+constexpr std::string_view kStun2 = "25.0.2.1";
+constexpr std::string_view kOutside = "25.0.3.2";
+constexpr std::string_view kOutsideGateway = "25.0.3.1";
+constexpr std::string_view kOutside2 = "25.0.4.2";
+
+/// The addresses of one site.
+struct SiteAddresses {
+    std::string host;
+    std::string gateway;
+    std::string wan;
+    std::string isp;
+};
+
+/// \a index: 0 for a, 1 for b. Each site has its own LAN, so that a host candidate of one peer
+/// never means a machine at the other.
+SiteAddresses site_addresses(std::size_t index, bool routed) {
+    const auto lan = "192.168." + std::to_string(1 + index) + ".";
+    const auto wan = "25.0." + std::to_string(113 + index) + ".";
+    if (!routed) return {wan + "2", wan + "1", wan + "2", wan + "1"};
+    return {lan + "10", lan + "1", wan + "2", wan + "1"};
+}
+
+std::string with_prefix(std::string_view address) {
+    return std::string(address) + "/24";
+}
+
+std::string upper(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+        return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    });
+    return text;
+}
+
+void add_site(Plan& plan, const Site& site, const SiteAddresses& at) {
+    const auto& host = site.letter;
+    const Interface internet{std::string(kInternetNode), "to-" + host, with_prefix(at.isp)};
+
+    Node host_node;
+    host_node.name = host;
+    host_node.routes = {"default via " + at.gateway};
+    host_node.environment = {
+        {"NATLAB_HOST", at.host}, {"NATLAB_GATEWAY", at.gateway}, {"NATLAB_WAN", at.wan}};
+    plan.nodes.push_back(std::move(host_node));
+
+    const Interface host_end{host, "eth0", with_prefix(at.host)};
+    if (site.spec.routers.empty()) {
+        plan.links.push_back({host_end, internet, site.spec.host_link});
+        return;
+    }
+
+    const auto& router = site.spec.routers.front();
+    Node router_node;
+    router_node.name = "router-" + host;
+    router_node.forwards = true;
+    router_node.routes = {"default via " + at.isp};
+    router_node.rules = nft_rules(router);
+    plan.links.push_back({host_end,
+                          {router_node.name, std::string(kLanInterface), with_prefix(at.gateway)},
+                          site.spec.host_link});
+    plan.links.push_back({{router_node.name, std::string(kWanInterface), with_prefix(at.wan)},
+                          internet,
+                          router.uplink});
+    if (router.port_mapping.any()) {
+        plan.daemons.push_back(miniupnpd(router_node.name, router.port_mapping, at.gateway));
+    }
+    plan.nodes.push_back(std::move(router_node));
+}
+
+void add_internet(Plan& plan, bool servers) {
+    Node internet;
+    internet.name = kInternetNode;
+    internet.forwards = true;
+    if (servers) {
+        internet.loopback = {std::string(kStun) + "/32", std::string(kStun2) + "/32"};
+        plan.daemons.push_back(coturn(internet.name, kStun, kStun2));
+    }
+    internet.routes = {std::string(kOutside2) + "/32 via " + std::string(kOutside)};
+    plan.nodes.push_back(std::move(internet));
+
+    Node outside;
+    outside.name = kOutsideNode;
+    outside.loopback = {std::string(kOutside2) + "/32"};
+    outside.routes = {"default via " + std::string(kOutsideGateway)};
+    plan.nodes.push_back(std::move(outside));
+    plan.links.push_back({{std::string(kOutsideNode), "eth0", with_prefix(kOutside)},
+                          {std::string(kInternetNode), "to-outside", with_prefix(kOutsideGateway)},
+                          {}});
+}
+
+std::map<std::string, std::string> common_environment(bool servers) {
+    std::map<std::string, std::string> out{{"NATLAB_OUTSIDE", std::string(kOutside)},
+                                           {"NATLAB_OUTSIDE2", std::string(kOutside2)}};
+    if (servers) {
+        const auto turn = "turn:" + std::string(kTurnUser) + ":" + std::string(kTurnPassword) +
+                          "@" + std::string(kStun) + ":" + std::to_string(kStunPort);
+        out["NATLAB_STUN"] = std::string(kStun) + ":" + std::to_string(kStunPort);
+        out["NATLAB_STUN2"] = std::string(kStun2) + ":" + std::to_string(kStunPort);
+        out["NATLAB_TURN"] = turn + "?transport=udp";
+        out["NATLAB_TURN_TCP"] = turn + "?transport=tcp";
+    }
+    return out;
+}
+
+} // namespace
+
+const Node* Plan::find(std::string_view name) const {
+    if (name == "host") name = "a";
+    const auto found = std::find_if(nodes.begin(), nodes.end(),
+                                    [&](const Node& node) { return node.name == name; });
+    return found == nodes.end() ? nullptr : &*found;
+}
+
+Plan plan_lab(const std::vector<Site>& sites, bool servers) {
+    Plan plan;
+    auto environment = common_environment(servers);
+    add_internet(plan, servers);
+    for (const auto& site : sites) {
+        const auto index = static_cast<std::size_t>(site.letter.front() - 'a');
+        const auto at = site_addresses(index, !site.spec.routers.empty());
+        add_site(plan, site, at);
+        environment["NATLAB_" + upper(site.letter) + "_HOST"] = at.host;
+        environment["NATLAB_" + upper(site.letter) + "_WAN"] = at.wan;
+    }
+    for (auto& node : plan.nodes) {
+        node.environment.insert(environment.begin(), environment.end());
+        node.environment["NATLAB_NODE"] = node.name;
+    }
+    return plan;
+}
+
+std::string config_path(std::string_view daemon) {
+    return std::string(kStateDirectory) + "/" + std::string(daemon) + ".conf";
+}
+
+} // namespace natterjack::lab

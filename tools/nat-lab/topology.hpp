@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief What a lab consists of: nodes, links, routes, servers, and the environment of each node.
+///
+///     a --lan-- router-a --wan--+
+///                               internet (STUN, TURN) -- outside
+///     b --lan-- router-b --wan--+
+///
+/// A Plan is plain data made from the SPECs without touching the system; lab.cpp builds it. A new
+/// kind of site changes this file and nothing that builds.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "spec.hpp"
+
+namespace natterjack::lab {
+
+/// Lab-wide names.
+inline constexpr std::string_view kInternetNode = "internet";
+inline constexpr std::string_view kOutsideNode = "outside";
+inline constexpr std::string_view kRelayNode = "relay";
+
+/// One end of a link.
+struct Interface {
+    std::string node;
+    std::string name;
+    std::string address; ///< With its prefix length: "192.168.1.1/24".
+};
+
+/// Two interfaces joined. Impaired ones run through the relay.
+struct Link {
+    Interface near; ///< The end that is closer to the host.
+    Interface far;
+    Impairment impairment;
+};
+
+/// A network namespace.
+struct Node {
+    std::string name;
+    bool forwards = false;             ///< Routes packets between its interfaces.
+    std::vector<std::string> loopback; ///< Further addresses of its own, "25.0.1.1/32".
+    std::vector<std::string> routes;   ///< Arguments of `ip route add`.
+    std::string rules;                 ///< nftables ruleset; empty: none.
+    std::map<std::string, std::string> environment; ///< For commands that run here.
+};
+
+/// A socket that shows that a server is ready.
+struct AwaitedSocket {
+    bool tcp = false;
+    std::string address; ///< Bound to this address or to all; empty: to any.
+    std::uint16_t port = 0;
+};
+
+/// A server program.
+struct Daemon {
+    std::string name; ///< Unique in the lab; also names its log and its configuration file.
+    std::string node;
+    std::vector<std::string> command;
+    std::string config; ///< Written to config_path(name); empty: none.
+    std::vector<AwaitedSocket> sockets;
+};
+
+/// Everything that has to be built.
+struct Plan {
+    std::vector<Node> nodes;
+    std::vector<Link> links;
+    std::vector<Daemon> daemons;
+
+    /// The node that \a name means ("host" is another name for "a"); null when there is none.
+    [[nodiscard]] const Node* find(std::string_view name) const;
+};
+
+/// A site and its letter, "a" or "b".
+struct Site {
+    std::string letter;
+    SiteSpec spec;
+};
+
+/// Lays a lab out. \a servers: with the STUN and TURN server.
+[[nodiscard]] Plan plan_lab(const std::vector<Site>& sites, bool servers);
+
+/// Where the lab keeps its files, in a tmpfs that only the lab sees.
+inline constexpr std::string_view kStateDirectory = "/run/nat-lab";
+[[nodiscard]] std::string config_path(std::string_view daemon);
+
+} // namespace natterjack::lab
