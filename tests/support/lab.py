@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Tests in nat-lab: run it, and run functions of the test script inside a lab.
+
+    def reach(port):                        # runs on host a of the lab
+        with lab.node("outside"):
+            client = socket.socket(...)     # a socket of another node, in this process
+        ...
+        return {"answer": 42}               # anything that JSON can carry
+
+    if __name__ == "__main__":
+        lab.serve(reach)                    # does nothing unless called from inside
+        with tap.Tap() as t:
+            result = lab.inside(["--nat", "home"], reach, 6667)
+
+Meson hands the program's path over in NAT_LAB.
+"""
+import contextlib
+import ctypes
+import json
+import os
+import subprocess
+import sys
+
+NAT_LAB = os.environ.get("NAT_LAB", "nat-lab")
+_CLONE_NEWNET = 0x40000000
+_MARK = "--inside-lab"
+
+
+def run(*arguments, timeout=60, **options):
+    """`nat-lab ARGUMENTS`; the CompletedProcess with text output."""
+    options.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run([NAT_LAB, *arguments], text=True, capture_output=True, check=False,
+                          timeout=timeout, **options)
+
+
+def inside(lab_arguments, function, *arguments, timeout=60):
+    """What `function(*arguments)` returns when called on host a of a lab."""
+    command = [sys.executable, os.path.abspath(sys.argv[0]), _MARK, function.__name__,
+               json.dumps(arguments)]
+    done = run("run", *lab_arguments, "--", *command, timeout=timeout)
+    if done.returncode != 0:
+        raise RuntimeError(f"{function.__name__} in {lab_arguments}: status {done.returncode}\n"
+                           f"{done.stdout}{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def serve(*functions):
+    """Inside a lab: calls the function that inside() named, prints its result and exits."""
+    if sys.argv[1:2] != [_MARK]:
+        return
+    chosen = {function.__name__: function for function in functions}[sys.argv[2]]
+    print(json.dumps(chosen(*json.loads(sys.argv[3]))), flush=True)
+    sys.exit(0)
+
+
+@contextlib.contextmanager
+def node(name):
+    """Inside a lab: sockets made in this block belong to the node `name`."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def enter(file):
+        if libc.setns(file, _CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"cannot enter {name}")
+
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+    there = os.open(f"/run/netns/{name}", os.O_RDONLY)
+    try:
+        enter(there)
+        yield
+    finally:
+        enter(home)
+        os.close(there)
+        os.close(home)
+
+
+def on(name, *command, **options):
+    """Inside a lab: `nat-lab exec NAME -- COMMAND`; the CompletedProcess with text output."""
+    return subprocess.run([NAT_LAB, "exec", name, "--", *command], text=True, capture_output=True,
+                          check=False, timeout=60, **options)

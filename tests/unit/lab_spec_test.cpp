@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include "nat-lab/spec.hpp"
+
+namespace natterjack::lab {
+namespace {
+
+using namespace std::chrono_literals;
+
+RouterSpec router_of(std::string_view text) {
+    const auto site = parse_spec(text);
+    EXPECT_TRUE(site) << text << ": " << (site ? "" : site.error().message);
+    if (!site || site->routers.size() != 1) return {};
+    return site->routers.front();
+}
+
+std::string refusal(std::string_view text) {
+    const auto site = parse_spec(text);
+    if (site) return "accepted";
+    EXPECT_EQ(site.error().code, Errc::InvalidArgument);
+    return site.error().message;
+}
+
+TEST(LabSpec, ReadsEachCell) {
+    struct {
+        const char* text;
+        Mapping mapping;
+        Filtering filtering;
+    } const cells[]{
+        {"eim/eif", Mapping::EndpointIndependent, Filtering::EndpointIndependent},
+        {"eim/adf", Mapping::EndpointIndependent, Filtering::AddressDependent},
+        {"eim/apdf", Mapping::EndpointIndependent, Filtering::AddressAndPortDependent},
+        {"apdm/apdf", Mapping::AddressAndPortDependent, Filtering::AddressAndPortDependent},
+    };
+    for (const auto& cell : cells) {
+        const auto router = router_of(cell.text);
+        EXPECT_EQ(router.mapping, cell.mapping) << cell.text;
+        EXPECT_EQ(router.filtering, cell.filtering) << cell.text;
+        EXPECT_FALSE(router.port_mapping.any());
+        EXPECT_FALSE(router.udp_blocked);
+        EXPECT_FALSE(router.uplink.any());
+    }
+}
+
+TEST(LabSpec, NoneHasNoRouter) {
+    const auto site = parse_spec("none");
+    ASSERT_TRUE(site);
+    EXPECT_TRUE(site->routers.empty());
+}
+
+TEST(LabSpec, BlockedIsARouterWithoutUdp) {
+    EXPECT_TRUE(router_of("blocked").udp_blocked);
+}
+
+TEST(LabSpec, HomeStandsForARouterWithAllThreeProtocols) {
+    EXPECT_EQ(router_of("home"), router_of("eim/apdf,igd,natpmp,pcp"));
+    EXPECT_EQ(router_of("home,delay=1ms"), router_of("eim/apdf,igd,natpmp,pcp,delay=1ms"));
+}
+
+TEST(LabSpec, EveryPresetIsAValidSpec) {
+    for (const auto& preset : presets()) {
+        const auto named = parse_spec(preset.name);
+        const auto spelled = parse_spec(preset.spec);
+        ASSERT_TRUE(named && spelled) << preset.name;
+        EXPECT_EQ(*named, *spelled) << preset.name;
+    }
+}
+
+TEST(LabSpec, OptionsOfferProtocols) {
+    EXPECT_EQ(router_of("eim/eif,igd").port_mapping, (PortMapping{true, false, false, false}));
+    EXPECT_EQ(router_of("eim/eif,igd1").port_mapping, (PortMapping{true, true, false, false}));
+    EXPECT_EQ(router_of("eim/eif,natpmp").port_mapping, (PortMapping{false, false, true, false}));
+    EXPECT_EQ(router_of("eim/eif,pcp").port_mapping, (PortMapping{false, false, false, true}));
+}
+
+TEST(LabSpec, ClosedPortsRejectUnlessToldToDrop) {
+    EXPECT_EQ(router_of("eim/eif").closed, ClosedPorts::Reject);
+    EXPECT_EQ(router_of("eim/eif,closed=drop").closed, ClosedPorts::Drop);
+    EXPECT_EQ(router_of("eim/eif,closed=drop,closed=reject").closed, ClosedPorts::Reject);
+}
+
+TEST(LabSpec, ImpairsTheUplink) {
+    const auto uplink = router_of("eim/apdf,delay=40ms,jitter=1.5ms,loss=2%").uplink;
+    EXPECT_EQ(uplink.delay, 40ms);
+    EXPECT_EQ(uplink.jitter, 1500us);
+    EXPECT_EQ(uplink.loss_ppm, 20'000U);
+}
+
+TEST(LabSpec, ImpairsTheLan) {
+    const auto site = parse_spec("home,lan-delay=300us,lan-jitter=1ms,lan-loss=0.25%");
+    ASSERT_TRUE(site);
+    EXPECT_EQ(site->host_link, (Impairment{300us, 1ms, 2'500}));
+    EXPECT_FALSE(site->routers.front().uplink.any());
+}
+
+TEST(LabSpec, WithoutRouterTheHostsOwnLinkIsTheUplink) {
+    const auto site = parse_spec("none,delay=1s");
+    ASSERT_TRUE(site);
+    EXPECT_EQ(site->host_link.delay, 1s);
+}
+
+TEST(LabSpec, TheLastOfTwoEqualOptionsCounts) {
+    EXPECT_EQ(router_of("eim/apdf,delay=40ms,delay=5ms").uplink.delay, 5ms);
+}
+
+TEST(LabSpec, LimitsAreInclusive) {
+    EXPECT_EQ(router_of("eim/apdf,delay=10s").uplink.delay, 10s);
+    EXPECT_EQ(router_of("eim/apdf,loss=100%").uplink.loss_ppm, 1'000'000U);
+    EXPECT_EQ(router_of("eim/apdf,loss=0%").uplink.loss_ppm, 0U);
+}
+
+TEST(LabSpec, NamesTheBadWordAndWhatMayStandThere) {
+    EXPECT_EQ(refusal("symmetric"), "unknown NAT 'symmetric'; it is one of eim/eif, eim/adf, "
+                                    "eim/apdf, apdm/apdf, none, blocked, home");
+    EXPECT_EQ(refusal("home,upnp"),
+              "unknown option 'upnp'; options are igd, igd1, natpmp, pcp, closed=reject|drop, "
+              "delay=TIME, jitter=TIME, loss=PERCENT%, lan-delay=TIME, lan-jitter=TIME, "
+              "lan-loss=PERCENT%");
+}
+
+TEST(LabSpec, RefusesWhatItDoesNotKnow) {
+    for (const auto* text : {
+             "",
+             ",",
+             "eim",
+             "eim/",
+             "/apdf",
+             "eim/apdf/eif",
+             "EIM/APDF",
+             " eim/apdf",
+             "apdm/eif",
+             "home,",
+             "home,,igd",
+             "home,delay",
+             "home,delay=",
+             "home,delay=4",
+             "home,delay=ms",
+             "home,delay=-1ms",
+             "home,delay=1.ms",
+             "home,delay=.5ms",
+             "home,delay=1e3ms",
+             "home,delay=1 ms",
+             "home,delay=10.000001s",
+             "home,delay=9999999us",
+             "home,delay=11s",
+             "home,delay=18446744073709551616ms",
+             "home,loss=2",
+             "home,loss=",
+             "home,loss=%",
+             "home,loss=101%",
+             "home,loss=100.0001%",
+             "home,closed=",
+             "home,closed=maybe",
+             "home,igd=yes",
+             "home,lan-",
+             "home,lan-igd",
+             "home,home",
+             "home>home",
+         }) {
+        EXPECT_NE(refusal(text), "accepted") << text;
+    }
+}
+
+TEST(LabSpec, WithoutRouterNothingMapsPorts) {
+    for (const auto* option : {"igd", "igd1", "natpmp", "pcp", "closed=drop"}) {
+        EXPECT_EQ(refusal("none," + std::string(option)),
+                  "'" + std::string(option) + "' needs a router, and with 'none' there is none");
+    }
+    EXPECT_NE(refusal("none,lan-delay=1ms"), "accepted");
+}
+
+TEST(LabSpec, BlockedOpensNoPorts) {
+    EXPECT_EQ(refusal("blocked,igd"),
+              "'blocked' lets nothing in: igd, natpmp and pcp cannot stand beside it");
+}
+
+} // namespace
+} // namespace natterjack::lab
