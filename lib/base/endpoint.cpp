@@ -22,7 +22,7 @@ bool within(std::uint32_t address, const Range& range) {
 }
 
 // IPv4 ranges of RFC 6890 that are not globally reachable and have no predicate of their own.
-constexpr Range kOtherSpecial[] = {
+constexpr auto kOtherSpecial = std::to_array<Range>({
     {0x00000000, 8},  // 0/8, "this network"
     {0xC0000000, 24}, // 192.0.0/24, protocol assignments (PCP anycast, DS-Lite)
     {0xC0000200, 24}, // 192.0.2/24, documentation
@@ -31,7 +31,7 @@ constexpr Range kOtherSpecial[] = {
     {0xC6336400, 24}, // 198.51.100/24, documentation
     {0xCB007100, 24}, // 203.0.113/24, documentation
     {0xF0000000, 4},  // 240/4, reserved, and the broadcast address
-};
+});
 
 template<class T>
 std::optional<T> parse_number(std::string_view text, int base = 10) {
