@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemons.hpp"
 
+#include "gateway_ports.hpp"
 #include "nft_rules.hpp"
 
 namespace natterjack::lab {
@@ -53,7 +54,9 @@ Daemon miniupnpd(const std::string& node, const PortMapping& offered, std::strin
                     "listening_ip=" +
                     std::string(kLanInterface) +
                     "\n"
-                    "http_port=5000\n"
+                    "http_port=" +
+                    std::to_string(kIgdHttpPort) +
+                    "\n"
                     "ipv6_disable=yes\n"
                     "enable_upnp=" +
                     yes_no(offered.igd) + "enable_natpmp=" + yes_no(offered.natpmp || offered.pcp) +
@@ -75,11 +78,11 @@ Daemon miniupnpd(const std::string& node, const PortMapping& offered, std::strin
                     "\nupnp_nat_chain=" + std::string(kUpnpPrerouting) +
                     "\nupnp_nat_postrouting_chain=" + std::string(kUpnpPostrouting) + "\n";
     if (offered.igd) {
-        daemon.sockets.push_back({false, "", 1900});
-        daemon.sockets.push_back({true, "", 5000});
+        daemon.sockets.push_back({false, "", kSsdpPort});
+        daemon.sockets.push_back({true, "", kIgdHttpPort});
     }
     if (offered.natpmp || offered.pcp)
-        daemon.sockets.push_back({false, std::string(gateway), 5351});
+        daemon.sockets.push_back({false, std::string(gateway), kPcpPort});
     return daemon;
 }
 

@@ -22,7 +22,7 @@ inline constexpr std::string_view kTurnPassword = "natlab";
                             std::string_view second);
 
 /// miniupnpd on router \a node, whose LAN address is \a gateway, with what \a offered says. NAT-PMP
-/// and PCP are one switch to it; nft_rules() hides the one that is not offered.
+/// and PCP are one switch to it; the version answerer stands before the one that is not offered.
 [[nodiscard]] Daemon miniupnpd(const std::string& node, const PortMapping& offered,
                                std::string_view gateway);
 

@@ -111,6 +111,9 @@ Result<void> Lab::build() {
     if (result) result = make_networks();
     if (result) result = configure_nodes();
     if (result && has_relay()) result = start_relay();
+    for (const auto& point : plan_.version_points) {
+        if (result) result = start_version_answerer(point);
+    }
     for (const auto& daemon : plan_.daemons) {
         if (result) result = start_daemon(daemon);
     }
@@ -223,18 +226,41 @@ Result<void> Lab::start_relay() {
         const auto [near, far] = relay_ports(i);
         relayed.push_back({near, far, link.impairment, options_.seed * plan_.links.size() + i});
     }
+    auto relay = Result<LinkRelay>(Error{});
+    const auto opened = in_network(networks_.find(kRelayNode)->second.get(), [&]() -> Result<void> {
+        relay = LinkRelay::open(relayed);
+        if (!relay) return relay.error();
+        return {};
+    });
+    if (!opened) return opened.error();
+    return start_server(std::string(kRelayNode), [&] { relay->run(); });
+}
+
+Result<void> Lab::start_version_answerer(const VersionPoint& point) {
+    auto socket = Result<UniqueFd>(UniqueFd());
+    const auto opened = in_network(networks_.at(point.node).get(), [&]() -> Result<void> {
+        socket = open_version_answerer(point.address);
+        if (!socket) return socket.error();
+        return {};
+    });
+    if (!opened) return opened.error();
+    return start_server("version answerer of " + point.node,
+                        [&] { run_version_answerer(point.speaks, socket->get()); });
+}
+
+/// Starts a server that is part of this program.
+Result<void> Lab::start_server(std::string name, const std::function<void()>& body) {
+    say("starting " + name);
     ChildOptions options;
-    options.network = networks_.find(kRelayNode)->second.get();
     options.detached = true;
     const auto pid = start_function(
         [&] {
-            const auto ended = run_relay(relayed);
-            std::cerr << "nat-lab: relay: " << ended.error().message << std::endl;
-            return 1;
+            body();
+            return 1; // servers do not end by themselves
         },
         options);
     if (!pid) return pid.error();
-    servers_[*pid] = kRelayNode;
+    servers_[*pid] = std::move(name);
     return {};
 }
 

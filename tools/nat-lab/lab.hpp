@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -60,6 +61,8 @@ private:
     [[nodiscard]] Result<void> make_networks();
     [[nodiscard]] Result<void> configure_nodes();
     [[nodiscard]] Result<void> start_relay();
+    [[nodiscard]] Result<void> start_version_answerer(const VersionPoint& point);
+    [[nodiscard]] Result<void> start_server(std::string name, const std::function<void()>& body);
     [[nodiscard]] Result<void> start_daemon(const Daemon& daemon);
     [[nodiscard]] Result<void> await_daemons();
     [[nodiscard]] Result<void> write_name_files() const;

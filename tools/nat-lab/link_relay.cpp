@@ -5,8 +5,6 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
-#include <optional>
 
 #include <arpa/inet.h>
 #include <linux/ethtool.h>
@@ -19,9 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-#include "delay_line.hpp"
 #include "process.hpp"
-#include "unique_fd.hpp"
 
 namespace natterjack::lab {
 
@@ -63,68 +59,70 @@ Result<UniqueFd> open_port(const std::string& interface) {
     return port;
 }
 
-/// From one port through a line to another.
-struct Direction {
-    int from;
-    int to;
-    DelayLine line;
-};
-
-void receive(Direction& direction) {
-    static std::array<std::uint8_t, kMaxFrame> buffer;
-    for (int i = 0; i < kBatch; ++i) {
-        const auto size = ::recv(direction.from, buffer.data(), buffer.size(), 0);
-        if (size <= 0) return;
-        direction.line.offer(now(), {buffer.begin(), buffer.begin() + size});
-    }
-}
-
-void send_due(Direction& direction) {
-    while (const auto frame = direction.line.take(now())) {
-        // A full interface loses frames, as it would in the kernel.
-        ::send(direction.to, frame->data(), frame->size(), 0);
-    }
-}
-
-/// What ppoll() may wait at most; nothing: as long as it takes.
-std::optional<timespec> time_left(const std::vector<Direction>& directions) {
-    std::optional<DelayLine::Time> first;
-    for (const auto& direction : directions) {
-        const auto due = direction.line.deadline();
-        if (due && (!first || *due < *first)) first = due;
-    }
-    if (!first) return std::nullopt;
-    const auto left = std::max(*first - now(), DelayLine::Time::zero());
+/// What ppoll() may wait at most until \a due.
+timespec time_left(DelayLine::Time due) {
+    // Compared first: what is urgent is due at the beginning of time, from where nothing counts.
+    const auto left = due > now() ? due - now() : DelayLine::Time::zero();
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
-    return timespec{seconds.count(), (left - seconds).count()};
+    return {seconds.count(), std::max((left - seconds).count(), DelayLine::Time::rep{0})};
 }
 
 } // namespace
 
-Result<void> run_relay(const std::vector<RelayedLink>& links) {
-    std::vector<UniqueFd> ports;
-    std::vector<Direction> directions;
+Result<LinkRelay> LinkRelay::open(const std::vector<RelayedLink>& links) {
+    LinkRelay relay;
     for (const auto& link : links) {
         auto near = open_port(link.near);
         if (!near) return near.error();
         auto far = open_port(link.far);
         if (!far) return far.error();
-        directions.push_back({near->get(), far->get(), {link.impairment, 2 * link.seed}});
-        directions.push_back({far->get(), near->get(), {link.impairment, 2 * link.seed + 1}});
-        ports.push_back(*std::move(near));
-        ports.push_back(*std::move(far));
+        const auto near_fd = near->get();
+        const auto far_fd = far->get();
+        relay.directions_.push_back({*std::move(near), far_fd, {link.impairment, 2 * link.seed}});
+        relay.directions_.push_back(
+            {*std::move(far), near_fd, {link.impairment, 2 * link.seed + 1}});
     }
+    return relay;
+}
+
+void LinkRelay::Direction::receive() {
+    static std::array<std::uint8_t, kMaxFrame> buffer;
+    for (int i = 0; i < kBatch; ++i) {
+        const auto size = ::recv(from.get(), buffer.data(), buffer.size(), 0);
+        if (size <= 0) return;
+        line.offer(now(), {buffer.begin(), buffer.begin() + size});
+    }
+}
+
+void LinkRelay::Direction::send_due() {
+    while (const auto frame = line.take(now())) {
+        // A full interface loses frames, as it would in the kernel.
+        ::send(to, frame->data(), frame->size(), 0);
+    }
+}
+
+std::optional<DelayLine::Time> LinkRelay::deadline() const {
+    std::optional<DelayLine::Time> first;
+    for (const auto& direction : directions_) {
+        const auto due = direction.line.deadline();
+        if (due && (!first || *due < *first)) first = due;
+    }
+    return first;
+}
+
+void LinkRelay::run() {
     std::vector<pollfd> waits;
-    for (const auto& direction : directions) waits.push_back({direction.from, POLLIN, 0});
+    for (const auto& direction : directions_) waits.push_back({direction.from.get(), POLLIN, 0});
 
     // By default the kernel may wake us 50 us late.
     ::prctl(PR_SET_TIMERSLACK, 1UL);
     for (;;) {
-        const auto timeout = time_left(directions);
-        ::ppoll(waits.data(), waits.size(), timeout ? &*timeout : nullptr, nullptr);
-        for (std::size_t i = 0; i < directions.size(); ++i) {
-            if (waits[i].revents != 0) receive(directions[i]);
-            send_due(directions[i]);
+        const auto due = deadline();
+        const auto timeout = due ? time_left(*due) : timespec{};
+        ::ppoll(waits.data(), waits.size(), due ? &timeout : nullptr, nullptr);
+        for (std::size_t i = 0; i < directions_.size(); ++i) {
+            if (waits[i].revents != 0) directions_[i].receive();
+            directions_[i].send_due();
         }
     }
 }

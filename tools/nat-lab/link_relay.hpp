@@ -7,12 +7,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <natterjack/result.hpp>
 
+#include "delay_line.hpp"
 #include "spec.hpp"
+#include "unique_fd.hpp"
 
 namespace natterjack::lab {
 
@@ -24,10 +27,31 @@ struct RelayedLink {
     std::uint64_t seed = 0;
 };
 
-/// Copies frames for as long as the process lives. To be called in the relay's namespace.
-/// Returns only when a link could not be opened.
-/// \retval Errc::Unsupported  no AF_PACKET socket, or no such interface; detail: errno
-[[nodiscard]] Result<void> run_relay(const std::vector<RelayedLink>& links);
+/// Relays a set of links. Frames that arrive from open() on are not lost.
+class LinkRelay {
+public:
+    /// To be called in the relay's network.
+    /// \retval Errc::Unsupported  no AF_PACKET socket, or no such interface; detail: errno
+    [[nodiscard]] static Result<LinkRelay> open(const std::vector<RelayedLink>& links);
+
+    /// Copies frames for as long as the process lives.
+    [[noreturn]] void run();
+
+private:
+    /// From one port through a line to another.
+    struct Direction {
+        UniqueFd from;
+        int to;
+        DelayLine line;
+
+        void receive();
+        void send_due();
+    };
+
+    [[nodiscard]] std::optional<DelayLine::Time> deadline() const;
+
+    std::vector<Direction> directions_;
+};
 
 /// Makes \a interface of the current network namespace send whole packets with finished
 /// checksums: a veth otherwise leaves both to a network card that a relayed frame never meets.

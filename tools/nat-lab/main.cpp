@@ -10,6 +10,7 @@
 #include <sched.h>
 
 #include "doctor.hpp"
+#include "exit_status.hpp"
 #include "namespaces.hpp"
 #include "node_environment.hpp"
 #include "process.hpp"
@@ -88,9 +89,7 @@ bool add_commands(RunRequest& request, const std::vector<std::string>& words) {
         }
         request.commands.push_back(*std::move(command));
     }
-    // The exit status is the first bad one in this order, whatever the order of the arguments.
-    std::stable_sort(request.commands.begin(), request.commands.end(),
-                     [](const auto& x, const auto& y) { return x.node < y.node; });
+    sort_by_node(request.commands);
     return true;
 }
 

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "nft_rules.hpp"
 
+#include "gateway_ports.hpp"
+
 namespace natterjack::lab {
 
 namespace {
-
-/// Ports that miniupnpd answers on (see daemons.cpp).
-constexpr std::string_view kSsdpPort = "1900";
-constexpr std::string_view kIgdHttpPort = "5000";
-constexpr std::string_view kPcpPort = "5351";
 
 class Text {
 public:
@@ -99,12 +96,29 @@ void add_postrouting(Text& text, const RouterSpec& router) {
     text.close();
 }
 
-/// Offers one version of the protocols on port 5351 and hides the other: miniupnpd speaks both or
-/// none. The version is the first byte of the payload (RFC 6886 section 3, RFC 6887 section 7).
-void add_version_filter(Text& text, const PortMapping& offered) {
+std::string port(std::uint16_t number) {
+    return std::to_string(number) + " ";
+}
+
+/// Sends requests of the version that is not offered to the version answerer, and its answers back
+/// as if they came from port 5351: miniupnpd itself speaks both versions or none. The version is
+/// the first byte of the payload (RFC 6886 section 3, RFC 6887 section 7). Without conntrack: one
+/// client may ask in both versions from the same port.
+void add_version_detour(Text& text, const PortMapping& offered) {
     if (offered.natpmp == offered.pcp) return;
-    text.line(from_lan() + "udp dport " + std::string(kPcpPort) +
-              " @th,64,8 != " + (offered.pcp ? "2" : "0") + " drop");
+    const std::string version_other = std::string("@th,64,8 != ") + (offered.pcp ? "2 " : "0 ");
+    text.open("chain version_request");
+    text.line("type filter hook prerouting priority raw; policy accept;");
+    text.line(from_lan() + "udp dport " + port(kPcpPort) + version_other + "udp dport set " +
+              port(kVersionAnswerPort) + "notrack");
+    text.close();
+    text.open("chain version_answer");
+    text.line("type filter hook output priority raw; policy accept;");
+    text.line("# What miniupnpd announces by multicast in that version is not offered either.");
+    text.line("udp dport " + port(kAnnouncePort) + version_other + "drop");
+    text.line("udp sport " + port(kVersionAnswerPort) + "udp sport set " + port(kPcpPort) +
+              "notrack");
+    text.close();
 }
 
 void add_input(Text& text, const RouterSpec& router) {
@@ -114,16 +128,16 @@ void add_input(Text& text, const RouterSpec& router) {
     text.line("# Dropped, not accepted and refused: an accepted packet leaves a conntrack entry,");
     text.line("# and the host's own flow from that port would then be given another port.");
     text.line(from_wan() + "ct state new drop");
-    add_version_filter(text, offered);
     if (router.closed == ClosedPorts::Drop) {
         text.line(from_lan() + "ct state established,related accept");
         text.line(from_lan() + "meta l4proto { icmp, igmp } accept");
         if (offered.igd) {
-            text.line(from_lan() + "udp dport " + std::string(kSsdpPort) + " accept");
-            text.line(from_lan() + "tcp dport " + std::string(kIgdHttpPort) + " accept");
+            text.line(from_lan() + "udp dport " + port(kSsdpPort) + "accept");
+            text.line(from_lan() + "tcp dport " + port(kIgdHttpPort) + "accept");
         }
         if (offered.natpmp || offered.pcp) {
-            text.line(from_lan() + "udp dport " + std::string(kPcpPort) + " accept");
+            text.line(from_lan() + "udp dport { " + std::to_string(kPcpPort) + ", " +
+                      std::to_string(kVersionAnswerPort) + " } accept");
         }
         text.line(from_lan() + "drop");
     }
@@ -165,6 +179,7 @@ std::string nft_rules(const RouterSpec& router) {
     if (router.port_mapping.any()) add_upnp_chains(text);
     add_prerouting(text, router);
     add_postrouting(text, router);
+    add_version_detour(text, router.port_mapping);
     add_input(text, router);
     add_forward(text, router);
     text.close();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <iostream>
@@ -15,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "exit_status.hpp"
+#include "lab.hpp"
 #include "labelled_output.hpp"
 #include "namespaces.hpp"
 
@@ -23,7 +26,16 @@ namespace natterjack::lab {
 namespace {
 
 /// How long commands may go on after a signal to end.
-constexpr int kGraceMilliseconds = 10'000;
+constexpr auto kGrace = std::chrono::seconds(10);
+
+struct Signal {
+    int number;
+    /// Of a key such as Ctrl-C: the terminal sends it to our commands as well.
+    bool from_terminal;
+
+    /// True when the commands hear of it through us only.
+    [[nodiscard]] bool is_for_commands() const { return number != SIGCHLD && !from_terminal; }
+};
 
 /// Signals that we receive by file descriptor: those that end a program, and our children's end.
 class SignalQueue {
@@ -40,15 +52,12 @@ public:
 
     [[nodiscard]] int fd() const { return queue_.get(); }
 
-    /// The next signal that was sent by a process. Those of the terminal (Ctrl-C) reach the
-    /// commands by themselves and are left out.
-    [[nodiscard]] std::optional<int> next() const {
+    [[nodiscard]] std::optional<Signal> next() const {
         signalfd_siginfo info{};
-        while (::read(queue_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-            const auto number = static_cast<int>(info.ssi_signo);
-            if (number == SIGCHLD || info.ssi_code != SI_KERNEL) return number;
+        if (::read(queue_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) {
+            return std::nullopt;
         }
-        return std::nullopt;
+        return Signal{static_cast<int>(info.ssi_signo), info.ssi_code == SI_KERNEL};
     }
 
 private:
@@ -114,6 +123,14 @@ public:
         return {};
     }
 
+    /// The signal that asked us to end before there was any command; nothing if none did.
+    [[nodiscard]] std::optional<int> early_end() const {
+        while (const auto signal = signals_.next()) {
+            if (signal->number != SIGCHLD) return signal->number;
+        }
+        return std::nullopt;
+    }
+
     /// Until all commands have ended. Returns the exit status of the whole.
     int wait() {
         const auto alive = [](const Running& one) { return !one.status; };
@@ -142,9 +159,9 @@ private:
     bool wait_for_event() {
         std::vector<pollfd> waits{{signals_.fd(), POLLIN, 0}, {lifeline_.get(), POLLIN, 0}};
         for (const auto& stream : streams_) waits.push_back({stream.pipe.get(), POLLIN, 0});
-        const int ready =
-            ::poll(waits.data(), waits.size(), asked_to_end_ ? kGraceMilliseconds : -1);
-        if (ready == 0 || waits[1].revents != 0) return false;
+        ::poll(waits.data(), waits.size(), patience());
+        if (waits[1].revents != 0) return false;
+        if (end_ && std::chrono::steady_clock::now() >= *end_) return false;
         while (const auto number = signals_.next()) {
             if (*number == SIGCHLD)
                 reap();
@@ -157,8 +174,16 @@ private:
         return true;
     }
 
+    /// Milliseconds that poll() may wait; -1: as long as it takes.
+    [[nodiscard]] int patience() const {
+        if (!end_) return -1;
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(*end_ - std::chrono::steady_clock::now());
+        return std::max(0, static_cast<int>(left.count()));
+    }
+
     void pass_on(int number) {
-        asked_to_end_ = true;
+        if (!end_) end_ = std::chrono::steady_clock::now() + kGrace;
         for (const auto& one : running_) {
             if (!one.status) ::kill(one.pid, number);
         }
@@ -184,7 +209,7 @@ private:
     SignalQueue signals_;
     std::vector<Running> running_;
     std::vector<Stream> streams_;
-    bool asked_to_end_ = false;
+    std::optional<std::chrono::steady_clock::time_point> end_; ///< Once we were asked to end.
 };
 
 int fail(const Error& error) {
@@ -215,6 +240,7 @@ int run_inside(const RunRequest& request, Plan plan, SandboxInit init, LabOption
     if (!built) return fail(built.error());
 
     Supervisor supervisor(lab, std::move(init.lifeline), request.labelled);
+    if (const auto number = supervisor.early_end()) return 128 + *number;
     for (const auto& command : request.commands) {
         const auto started = supervisor.start(command);
         if (!started) return fail(started.error());
@@ -233,34 +259,13 @@ int wait_outside(const SignalQueue& signals, const Sandbox& sandbox) {
             return kExitInternal;
         }
         ::poll(&wait, 1, -1);
-        while (const auto number = signals.next()) {
-            if (*number != SIGCHLD) ::kill(sandbox.init, *number);
+        while (const auto signal = signals.next()) {
+            if (signal->is_for_commands()) ::kill(sandbox.init, signal->number);
         }
     }
 }
 
 } // namespace
-
-Result<NodeCommand> parse_node_command(std::string_view text) {
-    const auto colon = text.find(':');
-    const auto node = text.substr(0, colon);
-    const auto is_name = [](std::string_view name) {
-        return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-        });
-    };
-    if (colon == std::string_view::npos || !is_name(node)) {
-        return Error{Errc::InvalidArgument, "'" + std::string(text) +
-                                                "': each command begins with its node, as in "
-                                                "'a: COMMAND' or 'outside: COMMAND'"};
-    }
-    const auto command = text.substr(colon + 1);
-    if (command.find_first_not_of(" \t\n") == std::string_view::npos) {
-        return Error{Errc::InvalidArgument,
-                     "'" + std::string(text) + "': there is no command after the colon"};
-    }
-    return NodeCommand{std::string(node), {"/bin/sh", "-c", std::string(command)}};
-}
 
 int run(const RunRequest& request) {
     auto plan = plan_lab(request.sites, request.servers);

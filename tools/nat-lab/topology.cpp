@@ -76,8 +76,13 @@ void add_site(Plan& plan, const Site& site, const SiteAddresses& at) {
     plan.links.push_back({{router_node.name, std::string(kWanInterface), with_prefix(at.wan)},
                           internet,
                           router.uplink});
-    if (router.port_mapping.any()) {
-        plan.daemons.push_back(miniupnpd(router_node.name, router.port_mapping, at.gateway));
+    const auto& offered = router.port_mapping;
+    if (offered.natpmp != offered.pcp) {
+        plan.version_points.push_back(
+            {router_node.name, at.gateway, offered.pcp ? Speaks::Pcp : Speaks::NatPmp});
+    }
+    if (offered.any()) {
+        plan.daemons.push_back(miniupnpd(router_node.name, offered, at.gateway));
     }
     plan.nodes.push_back(std::move(router_node));
 }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "spec.hpp"
+#include "version_answerer.hpp"
 
 namespace natterjack::lab {
 
@@ -65,11 +66,19 @@ struct Daemon {
     std::vector<AwaitedSocket> sockets;
 };
 
+/// A version answerer on a router.
+struct VersionPoint {
+    std::string node;
+    std::string address;
+    Speaks speaks = Speaks::NatPmp;
+};
+
 /// Everything that has to be built.
 struct Plan {
     std::vector<Node> nodes;
     std::vector<Link> links;
     std::vector<Daemon> daemons;
+    std::vector<VersionPoint> version_points;
 
     /// The node that \a name means ("host" is another name for "a"); null when there is none.
     [[nodiscard]] const Node* find(std::string_view name) const;
