@@ -162,11 +162,9 @@ private:
         ::poll(waits.data(), waits.size(), patience());
         if (waits[1].revents != 0) return false;
         if (end_ && std::chrono::steady_clock::now() >= *end_) return false;
-        while (const auto number = signals_.next()) {
-            if (*number == SIGCHLD)
-                reap();
-            else
-                pass_on(*number);
+        while (const auto signal = signals_.next()) {
+            if (signal->number == SIGCHLD) reap();
+            if (signal->is_for_commands()) pass_on(signal->number);
         }
         for (std::size_t i = 0; i < streams_.size(); ++i) {
             if (waits[i + 2].revents != 0) drain(streams_[i]);
