@@ -134,7 +134,6 @@ int main(int argc, char** argv) {
                  "nat-lab");
     app.set_version_flag("--version", std::string("nat-lab " NATTERJACK_VERSION));
     app.require_subcommand(1);
-
     RunWords run_words;
     auto& request = run_words.request;
     auto* run = app.add_subcommand("run", "Build a lab, run commands in it, take it down");
@@ -159,11 +158,20 @@ int main(int argc, char** argv) {
     auto* examine = app.add_subcommand("doctor", "Can this machine build labs? If not, what helps");
     examine->add_flag("--json", json, "One JSON object on standard output");
 
+    // CLI11 would report a mistyped subcommand as a missing one.
+    const auto& known = app.get_subcommands([](const CLI::App*) { return true; });
+    if (!ours.empty() && !ours.front().starts_with('-') &&
+        std::none_of(known.begin(), known.end(),
+                     [&](const CLI::App* one) { return one->get_name() == ours.front(); })) {
+        return usage("there is no subcommand '" + ours.front() + "'");
+    }
     try {
         std::reverse(ours.begin(), ours.end()); // CLI11 takes them from the back
         app.parse(ours);
+    } catch (const CLI::Success& help) {
+        return app.exit(help);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : kExitUsage;
+        return usage(error.what());
     }
     if (examine->parsed()) return doctor(json);
     if (exec->parsed()) return exec_command(node, command);

@@ -84,19 +84,14 @@ void write_all(int fd, std::string_view text) {
     }
 }
 
-/// Passes on what the pipe holds; closes it at its end.
+/// Passes on what the pipe holds, as much as fits in it; closes it at its end.
 void drain(Stream& stream) {
-    std::array<char, 4096> buffer{};
-    for (;;) {
-        const auto got = ::read(stream.pipe.get(), buffer.data(), buffer.size());
-        if (got > 0) {
-            write_all(stream.target,
-                      stream.lines.add({buffer.data(), static_cast<std::size_t>(got)}));
-            continue;
-        }
-        if (got == 0) stream.pipe.reset();
-        return;
+    std::array<char, 65536> buffer{}; // a pipe's capacity
+    const auto got = ::read(stream.pipe.get(), buffer.data(), buffer.size());
+    if (got > 0) {
+        write_all(stream.target, stream.lines.add({buffer.data(), static_cast<std::size_t>(got)}));
     }
+    if (got == 0) stream.pipe.reset();
 }
 
 /// The commands of one lab, from start to end. Lives in the sandbox's first process.
