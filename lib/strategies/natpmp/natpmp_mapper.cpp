@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+#include "strategies/natpmp/natpmp_mapper.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "net/loop.hpp"
+#include "strategies/natpmp/natpmp_request.hpp"
+#include "strategies/requests.hpp"
+
+namespace natterjack {
+
+namespace {
+
+using MapHandler = std::function<void(Result<Mapping>)>;
+using Answer = Result<NatPmpAnswer>;
+
+/// How long a mapping may wait for the external address that belongs to it. A gateway that answers
+/// the one question and not the other within this time will not.
+constexpr Duration kAddressPatience{1000};
+
+/// RFC 6886 section 3.4 wants the external port to be 0, and some gateways insist on it. The
+/// internal port must never be: that would delete all mappings of this host.
+natpmp::MapRequest delete_request(const Mapping& mapping) {
+    return {.transport = mapping.transport,
+            .internal_port = mapping.internal.port,
+            .suggested_external_port = 0,
+            .lifetime = Lifetime(0)};
+}
+
+bool may_have_been_granted(const Error& error) {
+    return error.code == Errc::Timeout || error.code == Errc::Network ||
+           (error.code == Errc::Refused && error.detail == 0);
+}
+
+class NatPmpMapper final : public Mapper {
+public:
+    NatPmpMapper(Loop loop, Path path) : loop_(std::move(loop)), path_(std::move(path)) {}
+
+    [[nodiscard]] Strategy strategy() const override { return Strategy::NatPmp; }
+    void probe(TimePoint deadline, std::function<void(Result<Service>)> handler) override;
+    void map(const MappingRequest& request, TimePoint deadline, MapHandler handler) override;
+    void unmap(const Mapping& mapping, TimePoint deadline,
+               std::function<void(Result<void>)> handler) override;
+    void list(TimePoint deadline,
+              std::function<void(Result<std::vector<ListedMapping>>)> handler) override;
+    void external_address(TimePoint deadline,
+                          std::function<void(Result<IpAddress>)> handler) override;
+
+private:
+    /// One map() under way: two questions, or one.
+    struct Wish {
+        MappingRequest request;
+        Mapping mapping; ///< Filled in as the answers come.
+        TimePoint deadline;
+        MapHandler handler;
+        bool granted = false;
+        std::optional<std::uint64_t> address_request; ///< Under way.
+    };
+
+    [[nodiscard]] std::optional<Error> why_not() const;
+    [[nodiscard]] std::optional<Error> why_not(const MappingRequest& request) const;
+    std::uint64_t ask(NatPmpRequest::Question question, TimePoint deadline,
+                      std::function<void(Answer)> handler, std::function<void()> on_abandoned = {});
+    /// Calls \a handler with \a error on the loop's next turn.
+    template<class T>
+    void fail(std::function<void(Result<T>)> handler, Error error);
+    /// Removes \a mapping without anybody waiting for it.
+    [[nodiscard]] std::function<void()> undo(const Mapping& mapping) const;
+    /// As undo(); does nothing to a mapping that is being renewed: its owner still has it.
+    [[nodiscard]] std::function<void()> undo(const Wish& wish) const;
+
+    void ask_for_address(const std::shared_ptr<Wish>& wish);
+    void handle_map_answer(const std::shared_ptr<Wish>& wish, const Answer& answer);
+    void give_back(const std::shared_ptr<Wish>& wish);
+    void drop_address_request(Wish& wish);
+
+    Loop loop_;
+    Path path_;
+    IpAddress external_; ///< As last told; unspecified: not yet.
+    Requests<NatPmpRequest, NatPmpAnswer> requests_;
+    std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+template<class T>
+void NatPmpMapper::fail(std::function<void(Result<T>)> handler, Error error) {
+    loop_.post([weak = std::weak_ptr(alive_), handler = std::move(handler), error] {
+        if (!weak.expired()) handler(error);
+    });
+}
+
+std::optional<Error> NatPmpMapper::why_not() const {
+    if (path_.gateway.is_unspecified()) {
+        return Error{Errc::NotFound,
+                     "there is no gateway on this link that could be asked by NAT-PMP"};
+    }
+    if (!path_.gateway.is_v4()) {
+        return Error{Errc::NotFound,
+                     "NAT-PMP is for IPv4 gateways only, not for " + path_.gateway.to_string()};
+    }
+    if (path_.source.is_unspecified() || !path_.source.is_v4()) {
+        return Error{Errc::NoNetwork,
+                     "this host has no address towards the gateway " + path_.gateway.to_string()};
+    }
+    return std::nullopt;
+}
+
+std::optional<Error> NatPmpMapper::why_not(const MappingRequest& request) const {
+    // In NAT-PMP these zeros mean "all ports" and "delete" (RFC 6886 section 3.4).
+    if (request.internal.port == 0) {
+        return Error{Errc::InvalidArgument, "NAT-PMP cannot open port 0: name the port"};
+    }
+    if (request.lifetime.count() == 0) {
+        return Error{Errc::InvalidArgument, "NAT-PMP cannot open a port for ever: name a lifetime"};
+    }
+    const auto& host = request.internal.address;
+    if (!host.is_unspecified() && host != path_.source) {
+        return Error{Errc::InvalidArgument,
+                     "NAT-PMP opens ports for the host that asks only, which is " +
+                         path_.source.to_string() + " and not " + host.to_string() +
+                         ": run this there, or use IGD"};
+    }
+    return why_not();
+}
+
+std::uint64_t NatPmpMapper::ask(NatPmpRequest::Question question, TimePoint deadline,
+                                std::function<void(Answer)> handler,
+                                std::function<void()> on_abandoned) {
+    return requests_.start(
+        [&](NatPmpRequest::Handler done) {
+            return std::make_unique<NatPmpRequest>(loop_, path_, question, deadline,
+                                                   std::move(done));
+        },
+        std::move(handler), std::move(on_abandoned));
+}
+
+std::function<void()> NatPmpMapper::undo(const Mapping& mapping) const {
+    return [loop = loop_, path = path_, mapping] {
+        run_in_background<NatPmpAnswer>(loop, [&](NatPmpRequest::Handler done) {
+            return std::make_unique<NatPmpRequest>(loop, path, delete_request(mapping),
+                                                   net::now() + kUndoLimit, std::move(done));
+        });
+    };
+}
+
+std::function<void()> NatPmpMapper::undo(const Wish& wish) const {
+    if (wish.request.renew) return {};
+    return undo(wish.mapping);
+}
+
+void NatPmpMapper::probe(TimePoint deadline, std::function<void(Result<Service>)> handler) {
+    if (auto error = why_not()) {
+        fail(std::move(handler), *std::move(error));
+        return;
+    }
+    ask(natpmp::AddressRequest{}, deadline,
+        [this, handler = std::move(handler)](const Answer& answer) {
+            if (answer) {
+                external_ = answer->external;
+                handler(Service{external_, {}});
+                return;
+            }
+            // Whoever refuses in NAT-PMP speaks NAT-PMP. Not knowing an address of its own, as a
+            // gateway behind another NAT may say, is no reason not to map.
+            const auto& error = answer.error();
+            const bool speaks =
+                error.detail > static_cast<int>(natpmp::ResultCode::NotAuthorized) &&
+                (error.code == Errc::Refused || error.code == Errc::Unsupported);
+            if (speaks)
+                handler(Service{});
+            else
+                handler(error);
+        });
+}
+
+void NatPmpMapper::map(const MappingRequest& request, TimePoint deadline, MapHandler handler) {
+    if (auto error = why_not(request)) {
+        fail(std::move(handler), *std::move(error));
+        return;
+    }
+    auto wish = std::make_shared<Wish>();
+    wish->request = request;
+    wish->deadline = deadline;
+    wish->handler = std::move(handler);
+    wish->mapping.strategy = Strategy::NatPmp;
+    wish->mapping.transport = request.transport;
+    wish->mapping.internal = {path_.source, request.internal.port};
+    wish->mapping.gateway = path_.gateway;
+    wish->mapping.description = request.description;
+
+    natpmp::MapRequest question{.transport = request.transport,
+                                .internal_port = request.internal.port,
+                                .suggested_external_port = request.external_port,
+                                .lifetime = request.lifetime};
+    if (request.renew && !request.exact) {
+        question.suggested_external_port = request.renew->external.port;
+    }
+    // "Any" is 0 in the RFC, but RouterOS then allocates none at all; the internal port is as good.
+    if (question.suggested_external_port == 0) {
+        question.suggested_external_port = request.internal.port;
+    }
+    // A renewal asks again, as the address may have changed.
+    if (external_.is_unspecified() || request.renew) ask_for_address(wish);
+    ask(
+        question, deadline, [this, wish](const Answer& answer) { handle_map_answer(wish, answer); },
+        undo(*wish));
+}
+
+void NatPmpMapper::ask_for_address(const std::shared_ptr<Wish>& wish) {
+    const auto patience = std::min(wish->deadline, net::now() + kAddressPatience);
+    auto on_abandoned = [wish, take_back = undo(*wish)] {
+        if (wish->granted && take_back) take_back(); // else the other question takes it back
+    };
+    wish->address_request = ask(
+        natpmp::AddressRequest{}, patience,
+        [this, wish](const Answer& answer) {
+            wish->address_request.reset();
+            if (answer) external_ = answer->external;
+            if (!wish->granted) return;
+            wish->mapping.external.address = external_;
+            wish->handler(wish->mapping);
+        },
+        std::move(on_abandoned));
+}
+
+void NatPmpMapper::drop_address_request(Wish& wish) {
+    if (const auto id = std::exchange(wish.address_request, std::nullopt)) requests_.drop(*id);
+}
+
+void NatPmpMapper::handle_map_answer(const std::shared_ptr<Wish>& wish, const Answer& answer) {
+    if (!answer) {
+        drop_address_request(*wish);
+        const auto take_back = undo(*wish);
+        if (take_back && may_have_been_granted(answer.error())) take_back();
+        wish->handler(answer.error());
+        return;
+    }
+    auto& mapping = wish->mapping;
+    mapping.external = {external_, answer->external_port};
+    mapping.lifetime = answer->lifetime;
+    mapping.granted_at = net::now();
+    const auto wanted = wish->request.external_port;
+    if (wanted != 0 && mapping.external.port != wanted) {
+        if (wish->request.exact) {
+            give_back(wish);
+            return;
+        }
+        mapping.note = "the gateway gave external port " + std::to_string(mapping.external.port) +
+                       " instead of " + std::to_string(wanted) + ", which is taken";
+    }
+    wish->granted = true;
+    if (!wish->address_request) wish->handler(mapping);
+}
+
+// Waits for the deletion, so that the caller's next wish for this port does not meet it.
+void NatPmpMapper::give_back(const std::shared_ptr<Wish>& wish) {
+    drop_address_request(*wish);
+    const Error conflict{Errc::Conflict,
+                         "external port " + std::to_string(wish->request.external_port) +
+                             " belongs to somebody else: the gateway offered " +
+                             std::to_string(wish->mapping.external.port) + " instead"};
+    const auto take_back = undo(wish->mapping);
+    ask(
+        delete_request(wish->mapping), wish->deadline,
+        [wish, conflict, take_back](const Answer& answer) {
+            if (!answer && answer.error().code == Errc::Timeout) take_back();
+            wish->handler(conflict);
+        },
+        take_back);
+}
+
+void NatPmpMapper::unmap(const Mapping& mapping, TimePoint deadline,
+                         std::function<void(Result<void>)> handler) {
+    if (mapping.internal.port == 0) {
+        fail(std::move(handler),
+             Error{Errc::InvalidArgument, "NAT-PMP would delete every mapping of this host for "
+                                          "internal port 0: name the port"});
+        return;
+    }
+    if (auto error = why_not()) {
+        fail(std::move(handler), *std::move(error));
+        return;
+    }
+    ask(delete_request(mapping), deadline, [handler = std::move(handler)](const Answer& answer) {
+        if (answer)
+            handler({});
+        else
+            handler(answer.error());
+    });
+}
+
+void NatPmpMapper::list(TimePoint /*deadline*/,
+                        std::function<void(Result<std::vector<ListedMapping>>)> handler) {
+    fail(std::move(handler), Error{Errc::Unsupported, "NAT-PMP cannot list mappings: ask by IGD"});
+}
+
+void NatPmpMapper::external_address(TimePoint deadline,
+                                    std::function<void(Result<IpAddress>)> handler) {
+    if (auto error = why_not()) {
+        fail(std::move(handler), *std::move(error));
+        return;
+    }
+    ask(natpmp::AddressRequest{}, deadline,
+        [this, handler = std::move(handler)](const Answer& answer) {
+            if (!answer) {
+                handler(answer.error());
+                return;
+            }
+            external_ = answer->external;
+            handler(external_);
+        });
+}
+
+} // namespace
+
+std::unique_ptr<Mapper> make_natpmp_mapper(const Loop& loop, const Path& path) {
+    return std::make_unique<NatPmpMapper>(loop, path);
+}
+
+} // namespace natterjack

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT
+#include "strategies/pcp/pcp_mapper.hpp"
+
+#include <string>
+#include <utility>
+
+#include "net/loop.hpp"
+#include "net/random.hpp"
+#include "strategies/pcp/pcp_request.hpp"
+#include "strategies/requests.hpp"
+
+namespace natterjack {
+
+namespace {
+
+using MapHandler = std::function<void(Result<Mapping>)>;
+using Answer = Result<pcp::Response>;
+
+/// "Nothing suggested" in the family of \a address (RFC 6887 section 11.1). Servers that take the
+/// other family's zeros, or an address that is not theirs, for a demand refuse it.
+IpAddress unspecified_like(const IpAddress& address) {
+    return address.is_v4() ? IpAddress() : IpAddress::v6({});
+}
+
+/// The MAP request that makes, renews or (lifetime 0) deletes \a mapping.
+pcp::Request map_request(const Path& path, const Mapping& mapping, Lifetime lifetime) {
+    pcp::Request request;
+    request.lifetime = lifetime;
+    request.client = path.source;
+    request.body = pcp::Map{.nonce = mapping.nonce,
+                            .protocol = pcp::protocol_of(mapping.transport),
+                            .internal_port = mapping.internal.port,
+                            .external_port = mapping.external.port,
+                            .external = mapping.external.address};
+    if (mapping.internal.address != path.source) {
+        request.options.third_party = mapping.internal.address;
+    }
+    return request;
+}
+
+/// Suggests nothing: RFC 6887 section 15 has a deletion's suggestion set to zero.
+pcp::Request delete_request(const Path& path, Mapping mapping) {
+    mapping.external = {unspecified_like(path.source), 0};
+    return map_request(path, mapping, Lifetime(0));
+}
+
+/// True when the gateway may hold a mapping although map() failed: nobody said that it does not.
+bool may_have_been_granted(const Error& error) {
+    return error.code == Errc::Timeout || error.code == Errc::Network ||
+           (error.code == Errc::Refused && error.detail == 0);
+}
+
+class PcpMapper final : public Mapper {
+public:
+    PcpMapper(Loop loop, Path path) : loop_(std::move(loop)), path_(std::move(path)) {}
+
+    [[nodiscard]] Strategy strategy() const override { return Strategy::Pcp; }
+    void probe(TimePoint deadline, std::function<void(Result<Service>)> handler) override;
+    void map(const MappingRequest& request, TimePoint deadline, MapHandler handler) override;
+    void unmap(const Mapping& mapping, TimePoint deadline,
+               std::function<void(Result<void>)> handler) override;
+    void list(TimePoint deadline,
+              std::function<void(Result<std::vector<ListedMapping>>)> handler) override;
+    void external_address(TimePoint deadline,
+                          std::function<void(Result<IpAddress>)> handler) override;
+
+private:
+    /// One map() under way.
+    struct Wish {
+        MappingRequest request;
+        Mapping draft; ///< As asked for; the answer fills in the rest.
+        TimePoint deadline;
+        MapHandler handler;
+        bool prefer_failure = false;
+    };
+
+    [[nodiscard]] std::optional<Error> why_not() const;
+    [[nodiscard]] std::optional<Error> why_not(const MappingRequest& request) const;
+    void ask(pcp::Request request, TimePoint deadline, std::function<void(Answer)> handler,
+             std::function<void()> on_abandoned = {});
+    /// Calls \a handler with \a error on the loop's next turn.
+    template<class T>
+    void fail(std::function<void(Result<T>)> handler, Error error);
+    /// Removes \a mapping without anybody waiting for it.
+    [[nodiscard]] std::function<void()> undo(const Mapping& mapping) const;
+    /// As undo(); does nothing to a mapping that is being renewed: its owner still has it.
+    [[nodiscard]] std::function<void()> undo(const Wish& wish) const;
+
+    void send_map(Wish wish);
+    void handle_map_answer(Wish wish, const Answer& answer);
+    void give_back(Wish wish, std::uint16_t assigned);
+
+    Loop loop_;
+    Path path_;
+    Requests<PcpRequest, pcp::Response> requests_;
+    std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+template<class T>
+void PcpMapper::fail(std::function<void(Result<T>)> handler, Error error) {
+    loop_.post([weak = std::weak_ptr(alive_), handler = std::move(handler), error] {
+        if (!weak.expired()) handler(error);
+    });
+}
+
+std::optional<Error> PcpMapper::why_not() const {
+    if (path_.gateway.is_unspecified()) {
+        return Error{Errc::NotFound, "there is no gateway on this link that could be asked by PCP"};
+    }
+    if (path_.source.is_unspecified() || path_.source.is_v4() != path_.gateway.is_v4()) {
+        return Error{Errc::NoNetwork,
+                     "this host has no address towards the gateway " + path_.gateway.to_string()};
+    }
+    return std::nullopt;
+}
+
+std::optional<Error> PcpMapper::why_not(const MappingRequest& request) const {
+    // In PCP these zeros mean "all ports" and "delete" (RFC 6887 section 15).
+    if (request.internal.port == 0) {
+        return Error{Errc::InvalidArgument, "PCP cannot open port 0: name the port"};
+    }
+    if (request.lifetime.count() == 0) {
+        return Error{Errc::InvalidArgument, "PCP cannot open a port for ever: name a lifetime"};
+    }
+    return why_not();
+}
+
+void PcpMapper::ask(pcp::Request request, TimePoint deadline, std::function<void(Answer)> handler,
+                    std::function<void()> on_abandoned) {
+    requests_.start(
+        [&](PcpRequest::Handler done) {
+            return std::make_unique<PcpRequest>(loop_, path_, std::move(request), deadline,
+                                                std::move(done));
+        },
+        std::move(handler), std::move(on_abandoned));
+}
+
+std::function<void()> PcpMapper::undo(const Mapping& mapping) const {
+    return [loop = loop_, path = path_, mapping] {
+        run_in_background<pcp::Response>(loop, [&](PcpRequest::Handler done) {
+            return std::make_unique<PcpRequest>(loop, path, delete_request(path, mapping),
+                                                net::now() + kUndoLimit, std::move(done));
+        });
+    };
+}
+
+std::function<void()> PcpMapper::undo(const Wish& wish) const {
+    if (wish.request.renew) return {};
+    return undo(wish.draft);
+}
+
+void PcpMapper::probe(TimePoint deadline, std::function<void(Result<Service>)> handler) {
+    if (auto error = why_not()) {
+        fail(std::move(handler), *std::move(error));
+        return;
+    }
+    pcp::Request announce;
+    announce.client = path_.source;
+    ask(std::move(announce), deadline, [handler = std::move(handler)](const Answer& answer) {
+        if (answer) {
+            handler(Service{});
+            return;
+        }
+        // Whoever refuses in PCP speaks PCP; some know MAP and not ANNOUNCE, and MAP's own answer
+        // is the better one. But where a NAT is in between (ADDRESS_MISMATCH) MAP must fail too.
+        const auto& error = answer.error();
+        const bool speaks = error.detail != 0 && error.code != Errc::NotFound &&
+                            error.code != Errc::Network &&
+                            error.detail != static_cast<int>(pcp::ResultCode::AddressMismatch);
+        if (speaks)
+            handler(Service{});
+        else
+            handler(error);
+    });
+}
+
+void PcpMapper::map(const MappingRequest& request, TimePoint deadline, MapHandler handler) {
+    if (auto error = why_not(request)) {
+        fail(std::move(handler), *std::move(error));
+        return;
+    }
+    Wish wish{request, {}, deadline, std::move(handler)};
+    wish.draft.strategy = Strategy::Pcp;
+    wish.draft.transport = request.transport;
+    wish.draft.internal = request.internal;
+    if (request.internal.address.is_unspecified()) wish.draft.internal.address = path_.source;
+    wish.draft.external = {unspecified_like(path_.source), request.external_port};
+    wish.draft.gateway = path_.gateway;
+    wish.draft.description = request.description;
+    wish.draft.nonce = request.renew ? request.renew->nonce : net::random_bytes<12>();
+    // A renewal suggests what it has (RFC 6887 section 11.2.1), so that a gateway that lost its
+    // tables gives it back.
+    if (request.renew && !request.exact) wish.draft.external = request.renew->external;
+    // Port 0 suggests nothing, so there is nothing to insist on (RFC 6887 section 13.2).
+    wish.prefer_failure = request.exact && request.external_port != 0;
+    send_map(std::move(wish));
+}
+
+void PcpMapper::send_map(Wish wish) {
+    auto request = map_request(path_, wish.draft, wish.request.lifetime);
+    request.options.prefer_failure = wish.prefer_failure;
+    auto on_abandoned = undo(wish);
+    const auto deadline = wish.deadline;
+    ask(
+        std::move(request), deadline,
+        [this, wish = std::move(wish)](const Answer& answer) { handle_map_answer(wish, answer); },
+        std::move(on_abandoned));
+}
+
+void PcpMapper::handle_map_answer(Wish wish, const Answer& answer) {
+    if (!answer) {
+        const auto& error = answer.error();
+        const bool option_unknown =
+            error.detail == static_cast<int>(pcp::ResultCode::UnsuppOption) && wish.prefer_failure;
+        if (option_unknown) { // then ask without it and look at what we got
+            wish.prefer_failure = false;
+            send_map(std::move(wish));
+            return;
+        }
+        const auto take_back = undo(wish);
+        if (take_back && may_have_been_granted(error)) take_back();
+        wish.handler(error);
+        return;
+    }
+    const auto& granted = std::get<pcp::Map>(answer->body);
+    const auto wanted = wish.request.external_port;
+    const bool other_port = wanted != 0 && granted.external_port != wanted;
+    if (wish.request.exact && other_port) {
+        give_back(std::move(wish), granted.external_port);
+        return;
+    }
+    Mapping mapping = std::move(wish.draft);
+    mapping.external = {granted.external, granted.external_port};
+    mapping.lifetime = answer->lifetime;
+    mapping.granted_at = net::now();
+    if (other_port) {
+        mapping.note = "the gateway gave external port " + std::to_string(granted.external_port) +
+                       " instead of " + std::to_string(wanted) + ", which is taken";
+    }
+    wish.handler(std::move(mapping));
+}
+
+// Waits for the deletion, so that the caller's next wish for this port does not meet it.
+void PcpMapper::give_back(Wish wish, std::uint16_t assigned) {
+    const Error conflict{Errc::Conflict, "external port " +
+                                             std::to_string(wish.request.external_port) +
+                                             " belongs to somebody else: the gateway offered " +
+                                             std::to_string(assigned) + " instead"};
+    const auto take_back = undo(wish.draft);
+    ask(
+        delete_request(path_, wish.draft), wish.deadline,
+        [handler = std::move(wish.handler), conflict, take_back](const Answer& answer) {
+            if (!answer && answer.error().code == Errc::Timeout) take_back();
+            handler(conflict);
+        },
+        take_back);
+}
+
+void PcpMapper::unmap(const Mapping& mapping, TimePoint deadline,
+                      std::function<void(Result<void>)> handler) {
+    if (mapping.internal.port == 0) {
+        fail(std::move(handler),
+             Error{Errc::InvalidArgument, "PCP deletes one port at a time: name it"});
+        return;
+    }
+    if (auto error = why_not()) {
+        fail(std::move(handler), *std::move(error));
+        return;
+    }
+    ask(delete_request(path_, mapping), deadline,
+        [handler = std::move(handler)](const Answer& answer) {
+            if (answer) {
+                handler({});
+                return;
+            }
+            auto error = answer.error();
+            // miniupnpd's way of saying that there is nothing to delete; a deletion needs no
+            // resources.
+            if (error.detail == static_cast<int>(pcp::ResultCode::NoResources)) {
+                error.code = Errc::NotFound;
+                error.message = "the gateway has no such mapping (PCP NO_RESOURCES)";
+            }
+            handler(std::move(error));
+        });
+}
+
+void PcpMapper::list(TimePoint /*deadline*/,
+                     std::function<void(Result<std::vector<ListedMapping>>)> handler) {
+    fail(std::move(handler), Error{Errc::Unsupported, "PCP cannot list mappings: ask by IGD"});
+}
+
+void PcpMapper::external_address(TimePoint /*deadline*/,
+                                 std::function<void(Result<IpAddress>)> handler) {
+    fail(std::move(handler),
+         Error{Errc::Unsupported, "PCP tells the external address with a mapping only: ask by "
+                                  "NAT-PMP or IGD"});
+}
+
+} // namespace
+
+std::unique_ptr<Mapper> make_pcp_mapper(const Loop& loop, const Path& path) {
+    return std::make_unique<PcpMapper>(loop, path);
+}
+
+} // namespace natterjack

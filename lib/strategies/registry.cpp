@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// The list that names the mapping strategies of this build.
+#include "strategies/mapper.hpp"
+
+#ifdef NATTERJACK_HAVE_NATPMP
+#include "strategies/natpmp/natpmp_mapper.hpp"
+#endif
+#ifdef NATTERJACK_HAVE_PCP
+#include "strategies/pcp/pcp_mapper.hpp"
+#endif
+
+namespace natterjack {
+
+std::unique_ptr<Mapper> make_mapper(Strategy strategy, [[maybe_unused]] const Loop& loop,
+                                    [[maybe_unused]] const Path& path) {
+    switch (strategy) {
+    case Strategy::Direct: break; // asks nobody: there is nothing to map
+    case Strategy::Igd: break;
+    case Strategy::Pcp:
+#ifdef NATTERJACK_HAVE_PCP
+        return make_pcp_mapper(loop, path);
+#else
+        break;
+#endif
+    case Strategy::NatPmp:
+#ifdef NATTERJACK_HAVE_NATPMP
+        return make_natpmp_mapper(loop, path);
+#else
+        break;
+#endif
+    }
+    return nullptr;
+}
+
+} // namespace natterjack
