@@ -39,6 +39,9 @@ public:
         return done();
     }
 
+    /// Lets the loop take one turn, waiting for something to do.
+    void run_once() { g_main_context_iteration(context_, TRUE); }
+
     /// Runs whatever is ready now, without waiting.
     void run_pending() {
         while (g_main_context_iteration(context_, FALSE) != FALSE) {}

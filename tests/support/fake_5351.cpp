@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+#include "tests/support/fake_5351.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/netns.hpp"
+
+namespace natterjack::test {
+
+namespace {
+
+constexpr IpAddress kOtherAddress = IpAddress::v4(0xC0A84D42); // 192.168.77.66
+constexpr const char* kOtherNetwork = "192.168.77.66/24 dev gw0";
+constexpr Lifetime kEpoch(4242);
+
+std::unique_ptr<net::UdpSocket> open_socket(const Loop& loop, const Endpoint& where) {
+    auto socket = net::UdpSocket::open(loop, {.bind = where});
+    if (!socket) {
+        ADD_FAILURE() << socket.error().message;
+        return nullptr;
+    }
+    return *std::move(socket);
+}
+
+} // namespace
+
+Fake5351::Fake5351(const Loop& loop) : loop_(loop) {
+    const InRouter in_router;
+    ip(std::string("address add ") + kOtherNetwork);
+    server_ = open_socket(loop, {kGateway, pcp::kServerPort});
+    other_port_ = open_socket(loop, {kGateway, 0});
+    other_address_ = open_socket(loop, {kOtherAddress, pcp::kServerPort});
+    server_->on_datagram([this](const Endpoint& from, ByteView payload) { handle(from, payload); });
+}
+
+Fake5351::~Fake5351() {
+    const InRouter in_router;
+    ip(std::string("address delete ") + kOtherNetwork);
+}
+
+std::size_t Fake5351::count(std::uint8_t version) const {
+    const auto of_version = [version](const Seen& seen) {
+        return !seen.payload.empty() && seen.payload.front() == version;
+    };
+    return static_cast<std::size_t>(std::count_if(requests_.begin(), requests_.end(), of_version));
+}
+
+std::optional<pcp::Request> Fake5351::last_pcp() const {
+    for (auto seen = requests_.rbegin(); seen != requests_.rend(); ++seen) {
+        if (auto request = pcp::decode_request(seen->payload)) return *std::move(request);
+    }
+    return std::nullopt;
+}
+
+std::optional<natpmp::MapRequest> Fake5351::last_natpmp_map() const {
+    for (auto seen = requests_.rbegin(); seen != requests_.rend(); ++seen) {
+        if (const auto request = natpmp::decode_map_request(seen->payload)) return *request;
+    }
+    return std::nullopt;
+}
+
+void Fake5351::handle(const Endpoint& from, ByteView payload) {
+    const Bytes request(payload.begin(), payload.end());
+    requests_.push_back({from, request});
+    if (behaviour.lose_first > 0) {
+        --behaviour.lose_first;
+        return;
+    }
+    const bool version_2 = !request.empty() && request.front() == pcp::kVersion;
+    const auto answer = version_2 ? answer_pcp(from, request) : answer_natpmp(from, request);
+    if (!answer) return;
+    if (behaviour.lose_answers > 0) {
+        --behaviour.lose_answers;
+        return;
+    }
+    const auto replies = behaviour.spoil ? behaviour.spoil(request, *answer)
+                                         : std::vector<Reply>{{*answer, Source::Server}};
+    if (behaviour.delay == Duration(0)) {
+        for (const Reply& reply : replies) send(from, reply);
+        return;
+    }
+    delayed_.emplace_back(loop_);
+    delayed_.back().start_after(behaviour.delay, [this, from, replies] {
+        for (const Reply& reply : replies) send(from, reply);
+    });
+}
+
+void Fake5351::send(const Endpoint& to, const Reply& reply) {
+    auto& socket = reply.from == Source::Server      ? server_
+                   : reply.from == Source::OtherPort ? other_port_
+                                                     : other_address_;
+    static_cast<void>(socket->send(to, reply.payload)); // the asker may be gone by now
+}
+
+std::optional<Fake5351::Bytes> Fake5351::answer_pcp(const Endpoint& from, const Bytes& request) {
+    if (!behaviour.pcp) {
+        if (behaviour.drops_other_version) return std::nullopt;
+        return encode(natpmp::ErrorResponse{0, natpmp::ResultCode::UnsupportedVersion, kEpoch});
+    }
+    const auto asked = pcp::decode_request(request);
+    if (!asked) return std::nullopt;
+    pcp::Response response{.result = pcp::ResultCode::Success,
+                           .lifetime = asked->lifetime,
+                           .epoch = kEpoch,
+                           .body = asked->body,
+                           .options = {}};
+    if (asked->client != from.address) {
+        response.result = pcp::ResultCode::AddressMismatch;
+    } else if (std::holds_alternative<pcp::Map>(asked->body)) {
+        response.result = grant(*asked, response);
+    } else {
+        response.result = behaviour.announce_result;
+    }
+    return pcp::encode(response);
+}
+
+pcp::ResultCode Fake5351::grant(const pcp::Request& request, pcp::Response& response) {
+    const auto& options = request.options;
+    if (behaviour.map_result != pcp::ResultCode::Success) return behaviour.map_result;
+    if (options.third_party && !behaviour.knows_third_party) return pcp::ResultCode::UnsuppOption;
+    if (options.prefer_failure && !behaviour.knows_prefer_failure) {
+        return pcp::ResultCode::UnsuppOption;
+    }
+    auto& map = std::get<pcp::Map>(response.body);
+    const Key key{options.third_party.value_or(request.client), map.protocol, map.internal_port};
+    const auto known = mappings_.find(key);
+    if (known != mappings_.end() && known->second.nonce != map.nonce) {
+        return pcp::ResultCode::NotAuthorized; // RFC 6887 section 11.3
+    }
+    if (request.lifetime.count() == 0) {
+        mappings_.erase(key);
+        return pcp::ResultCode::Success;
+    }
+    const auto wanted = map.external_port;
+    const auto port =
+        known != mappings_.end() ? known->second.external_port : free_port(key, wanted);
+    if (options.prefer_failure && port != wanted && !behaviour.ignores_prefer_failure) {
+        return pcp::ResultCode::CannotProvideExternal;
+    }
+    response.lifetime = behaviour.lifetime.value_or(request.lifetime);
+    map.external_port = port;
+    map.external = behaviour.external;
+    mappings_[key] = {port, response.lifetime, map.nonce};
+    return pcp::ResultCode::Success;
+}
+
+std::optional<Fake5351::Bytes> Fake5351::answer_natpmp(const Endpoint& from, const Bytes& request) {
+    if (!behaviour.natpmp) {
+        if (behaviour.drops_other_version || request.size() < 2) return std::nullopt;
+        return Bytes{pcp::kVersion,
+                     static_cast<std::uint8_t>(request[1] | natpmp::kResponseBit),
+                     0,
+                     1,
+                     0,
+                     0,
+                     0,
+                     0,
+                     0,
+                     0,
+                     0,
+                     1}; // UNSUPP_VERSION
+    }
+    const auto refusal = [this](natpmp::Opcode opcode, natpmp::ResultCode result) {
+        return encode(natpmp::ErrorResponse{static_cast<std::uint8_t>(opcode), result, kEpoch});
+    };
+    if (natpmp::decode_address_request(request)) {
+        const auto result = behaviour.natpmp_address_result;
+        const bool brief = result != natpmp::ResultCode::Success && behaviour.natpmp_short_errors;
+        if (brief) return refusal(natpmp::Opcode::Address, result);
+        return encode(natpmp::AddressResponse{result, kEpoch, behaviour.external});
+    }
+    const auto asked = natpmp::decode_map_request(request);
+    if (!asked) return std::nullopt;
+    const auto opcode = natpmp::map_opcode(asked->transport);
+    natpmp::MapResponse response{.transport = asked->transport,
+                                 .result = behaviour.natpmp_map_result,
+                                 .epoch = kEpoch,
+                                 .internal_port = asked->internal_port,
+                                 .external_port = 0,
+                                 .lifetime = Lifetime(0)};
+    if (response.result != natpmp::ResultCode::Success) {
+        return behaviour.natpmp_short_errors ? refusal(opcode, response.result) : encode(response);
+    }
+    const Key key{from.address, pcp::protocol_of(asked->transport), asked->internal_port};
+    if (asked->lifetime.count() == 0) {
+        // RFC 6886 section 3.4: internal port 0 means all that this host has.
+        std::erase_if(mappings_, [&](const auto& item) {
+            return item.first.host == key.host && (key.internal_port == 0 || item.first == key);
+        });
+        return encode(response);
+    }
+    const auto known = mappings_.find(key);
+    response.external_port = known != mappings_.end()
+                                 ? known->second.external_port
+                                 : free_port(key, asked->suggested_external_port);
+    response.lifetime = behaviour.lifetime.value_or(asked->lifetime);
+    mappings_[key] = {response.external_port, response.lifetime, {}};
+    return encode(response);
+}
+
+bool Fake5351::is_free(const Key& key, std::uint16_t port) const {
+    if (port == 0 || behaviour.taken.contains(port)) return false;
+    return std::none_of(mappings_.begin(), mappings_.end(), [&](const auto& item) {
+        return item.first.protocol == key.protocol && item.second.external_port == port;
+    });
+}
+
+std::uint16_t Fake5351::free_port(const Key& key, std::uint16_t wanted) const {
+    auto port = wanted != 0 ? wanted : key.internal_port;
+    while (!is_free(key, port)) ++port;
+    return port;
+}
+
+} // namespace natterjack::test
