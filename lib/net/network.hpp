@@ -31,9 +31,13 @@ struct Interface {
 
 /// A next hop towards the internet.
 struct DefaultRoute {
-    IpAddress gateway;          ///< Unspecified for a device-only route (PPP, WireGuard).
-    unsigned interface = 0;     ///< Index.
-    IpAddress source;           ///< The address we have towards it; unspecified: none known.
+    /// Unspecified, of the route's family, for a device-only route (PPP, WireGuard). An IPv6 one
+    /// may also serve IPv4 (RFC 5549).
+    IpAddress gateway;
+    unsigned interface = 0; ///< Index.
+    /// The address we have towards it, of its family: the route's own, else one in the gateway's
+    /// network; for a link-local gateway a global, stable one. Unspecified: none known.
+    IpAddress source;
     unsigned prefix_length = 0; ///< 0, or 1 for the halves by which VPNs cover the default route.
     std::uint32_t metric = 0;
     std::uint32_t table = 0; ///< RT_TABLE_MAIN is 254.
@@ -42,7 +46,8 @@ struct DefaultRoute {
 /// What the kernel says about this host's network at one moment.
 struct Network {
     std::vector<Interface> interfaces;
-    /// Best first: whole default routes (prefix 0) by metric, then the halves. Both families.
+    /// Best first: whole default routes (prefix 0) by metric, then the halves. Both families, all
+    /// tables, each next hop once. Routes that lead nowhere (blackhole, no carrier) are left out.
     std::vector<DefaultRoute> default_routes;
 
     [[nodiscard]] const Interface* find(unsigned index) const;

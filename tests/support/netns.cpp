@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -170,6 +171,13 @@ InRouter::~InRouter() {
 void ip(const std::string& arguments) {
     const auto ended = run_ip(arguments);
     EXPECT_EQ(ended.code, 0) << "ip " << arguments << ": " << ended.output;
+}
+
+void ip_batch(const std::string& commands) {
+    const net::Fd file(memfd_create("commands", MFD_CLOEXEC));
+    ASSERT_EQ(write(file.get(), commands.data(), commands.size()),
+              static_cast<ssize_t>(commands.size()));
+    ip("-batch " + path_of(file)); // opened anew, that is, from its beginning
 }
 
 HostAddress::HostAddress(std::string address) : address_(std::move(address)) {

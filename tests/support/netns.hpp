@@ -49,6 +49,8 @@ private:
 /// Runs `ip ARGUMENTS` (words separated by single spaces) in the network where the calling thread
 /// is: the host's, or the router's inside InRouter. A failure fails the test, with ip's words.
 void ip(const std::string& arguments);
+/// The same for many at once, one on each line.
+void ip_batch(const std::string& commands);
 
 /// Gives the host one more address on lan0 ("192.168.77.9/24", "2001:db8::9/64"), at once usable,
 /// and takes it away again.
