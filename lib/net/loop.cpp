@@ -5,6 +5,7 @@
 #include <cassert>
 #include <csignal>
 #include <cstdint>
+#include <future>
 #include <list>
 #include <map>
 
@@ -224,6 +225,25 @@ void drain(const Loop& loop, Duration limit, std::function<void()> done) {
 
 } // namespace net
 
+namespace {
+
+/// Lets removals finish when the process exits.
+struct SharedLoop {
+    SharedLoop() = default;
+    SharedLoop(const SharedLoop&) = delete;
+    SharedLoop& operator=(const SharedLoop&) = delete;
+    ~SharedLoop() {
+        std::promise<void> settled;
+        loop.when_settled(kExitLimit, [&settled] { settled.set_value(); });
+        settled.get_future().wait();
+    }
+
+    static constexpr std::chrono::milliseconds kExitLimit{2000};
+    const Loop loop = Loop::with_thread();
+};
+
+} // namespace
+
 Loop Loop::with_thread() {
     GMainContext* context = g_main_context_new();
     auto state = std::make_shared<net::LoopState>(context);
@@ -238,12 +258,16 @@ Loop Loop::on(GMainContext* context) {
 }
 
 Loop Loop::shared() {
-    static const Loop loop = with_thread();
-    return loop;
+    static const SharedLoop shared;
+    return shared.loop;
 }
 
 void Loop::post(std::function<void()> task) const {
     net::attach_task(state_->context(), std::move(task));
+}
+
+void Loop::when_settled(std::chrono::milliseconds limit, std::function<void()> done) const {
+    post([loop = *this, limit, done = std::move(done)] { net::drain(loop, limit, done); });
 }
 
 bool Loop::is_current() const {

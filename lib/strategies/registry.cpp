@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The list that names the mapping strategies of this build.
+// The list that names the strategies of this build.
 #include "strategies/mapper.hpp"
 
+#ifdef NATTERJACK_HAVE_DIRECT
+#include "strategies/direct/direct_mapper.hpp"
+#endif
 #ifdef NATTERJACK_HAVE_NATPMP
 #include "strategies/natpmp/natpmp_mapper.hpp"
 #endif
@@ -14,7 +17,12 @@ namespace natterjack {
 std::unique_ptr<Mapper> make_mapper(Strategy strategy, [[maybe_unused]] const Loop& loop,
                                     [[maybe_unused]] const Path& path) {
     switch (strategy) {
-    case Strategy::Direct: break; // asks nobody: there is nothing to map
+    case Strategy::Direct:
+#ifdef NATTERJACK_HAVE_DIRECT
+        return make_direct_mapper(loop, path);
+#else
+        break;
+#endif
     case Strategy::Igd: break;
     case Strategy::Pcp:
 #ifdef NATTERJACK_HAVE_PCP

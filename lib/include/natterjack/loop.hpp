@@ -3,6 +3,7 @@
 /// \brief The loop that everything runs on: the library's own thread, or the application's context.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -29,13 +30,18 @@ public:
     /// Runs on \a context, which the application iterates (nullptr: GLib's default context). The
     /// library takes a reference. Nothing happens while nobody iterates it.
     [[nodiscard]] static Loop on(_GMainContext* context);
-    /// The loop shared by the blocking calls of this process, made at first use.
+    /// The loop shared by the blocking calls of this process, made at first use. When the process
+    /// exits, removals that are under way get up to two seconds to finish.
     [[nodiscard]] static Loop shared();
 
     /// Runs \a task on the loop's thread, soon. Thread-safe; never runs it before returning.
     void post(std::function<void()> task) const;
     /// True on the thread that iterates the loop right now, that is, in any handler.
     [[nodiscard]] bool is_current() const;
+
+    /// Calls \a done on the loop once no removal of a mapping is under way any more, or after
+    /// \a limit: for programs that are about to end. Any thread.
+    void when_settled(std::chrono::milliseconds limit, std::function<void()> done) const;
 
     /// The library's inside of it.
     [[nodiscard]] net::LoopState& state() const { return *state_; }

@@ -28,6 +28,7 @@ struct ListedMapping {
     std::chrono::seconds lifetime{0};  ///< Left, in seconds; 0: until it is deleted.
     std::string description;           ///< As the gateway has it, control characters removed.
     IpAddress gateway;
+    Reach reach = Reach::Anyone; ///< BehindAnotherNat when the external address is not public.
     bool enabled = true;
     bool ours = false; ///< Opened by natterjack for this user, by the journal.
 };

@@ -63,6 +63,9 @@ struct StoryLine {
     std::chrono::milliseconds took{0}; ///< From the start of the attempt.
 };
 
+/// "opened", "spare", "refused", "silent", "failed".
+[[nodiscard]] NATTERJACK_API std::string_view to_string(StoryLine::Outcome outcome) noexcept;
+
 /// In the chain's order.
 using Story = std::vector<StoryLine>;
 

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#include "traversal/chain.hpp"
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include <glib.h>
+
+#include "traversal/chain_attempt.hpp"
+
+namespace natterjack {
+
+namespace {
+
+constexpr std::size_t kMaxDescription = 63; // many gateways keep no more
+
+Error invalid(std::string message) {
+    return {Errc::InvalidArgument, std::move(message)};
+}
+
+bool is_plain_text(const std::string& text) {
+    const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+    return std::none_of(text.begin(), text.end(), is_control) &&
+           g_utf8_validate(text.data(), static_cast<gssize>(text.size()), nullptr) != 0;
+}
+
+// A blocking call waits for the loop's own answer, which comes by the deadline; the rest is slack.
+constexpr std::chrono::milliseconds kSlack{1000};
+
+} // namespace
+
+Result<void> validate(const OpenRequest& request) {
+    if (request.port == 0) return invalid("port 0 cannot be opened: name one from 1 to 65535");
+    if (request.lifetime < std::chrono::seconds(1) ||
+        request.lifetime > std::chrono::seconds(Lifetime::max().count())) {
+        return invalid("a lifetime is 1 to 4294967295 seconds");
+    }
+    if (request.deadline < std::chrono::milliseconds(1) ||
+        request.deadline > std::chrono::minutes(10)) {
+        return invalid("a deadline is 1 ms to 10 minutes");
+    }
+    if (request.description.empty() || request.description.size() > kMaxDescription ||
+        !is_plain_text(request.description)) {
+        return invalid("a description is 1 to 63 bytes of UTF-8 without control characters");
+    }
+    if (request.internal_address &&
+        (!request.internal_address->is_v4() || request.internal_address->is_unspecified() ||
+         request.internal_address->is_multicast() || request.internal_address->is_loopback())) {
+        return invalid(request.internal_address->to_string() +
+                       " is no host of the local network: name an IPv4 unicast address");
+    }
+    return {};
+}
+
+ChainParts ChainParts::real() {
+    return {.make_mapper = natterjack::make_mapper,
+            .read_network = net::read_network,
+            .journal = Journal::of_user()};
+}
+
+Chain::Chain(Loop loop, std::vector<Strategy> strategies, ChainParts parts)
+    : loop_(std::move(loop)), strategies_(std::move(strategies)), parts_(std::move(parts)) {
+}
+
+Attempt Chain::open(OpenRequest request, Handler handler) {
+    auto attempt = std::make_shared<ChainAttempt>(loop_, strategies_, parts_, std::move(request),
+                                                  std::move(handler));
+    loop_.post([attempt] { attempt->start(); });
+    return Attempt([loop = loop_, attempt = std::move(attempt)]() mutable {
+        if (loop.is_current()) attempt->cancel();
+        loop.post([attempt = std::move(attempt)] { attempt->cancel(); });
+    });
+}
+
+std::vector<Strategy> available_strategies() {
+    std::vector<Strategy> out;
+#ifdef NATTERJACK_HAVE_DIRECT
+    out.push_back(Strategy::Direct);
+#endif
+#ifdef NATTERJACK_HAVE_IGD
+    out.push_back(Strategy::Igd);
+#endif
+#ifdef NATTERJACK_HAVE_PCP
+    out.push_back(Strategy::Pcp);
+#endif
+#ifdef NATTERJACK_HAVE_NATPMP
+    out.push_back(Strategy::NatPmp);
+#endif
+    return out;
+}
+
+std::unique_ptr<Traversal> make_chain(const Loop& loop, std::vector<Strategy> only) {
+    auto strategies = available_strategies();
+    if (!only.empty()) {
+        std::erase_if(strategies, [&](Strategy strategy) {
+            return std::find(only.begin(), only.end(), strategy) == only.end();
+        });
+    }
+    return std::make_unique<Chain>(loop, std::move(strategies), ChainParts::real());
+}
+
+Result<Opening, OpenFailure> open(const OpenRequest& request) {
+    const auto loop = Loop::shared();
+    if (loop.is_current()) {
+        return OpenFailure{invalid("a blocking open() on the loop's own thread"), {}};
+    }
+    auto chain = make_chain(loop);
+    auto promise = std::make_shared<std::promise<Result<Opening, OpenFailure>>>();
+    auto future = promise->get_future();
+    const auto attempt = chain->open(request, [promise](Result<Opening, OpenFailure> result) {
+        promise->set_value(std::move(result));
+    });
+    if (future.wait_for(request.deadline + kSlack) != std::future_status::ready) {
+        return OpenFailure{{Errc::Timeout, "the loop did not answer within the deadline"}, {}};
+    }
+    return future.get();
+}
+
+} // namespace natterjack

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief The chain: asks every strategy at once, lets one map, reports an Opening.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <natterjack/traversal.hpp>
+
+#include "net/network.hpp"
+#include "strategies/mapper.hpp"
+#include "traversal/journal.hpp"
+
+namespace natterjack {
+
+/// What the chain takes from the world, so that a test can give it another.
+struct ChainParts {
+    std::function<std::unique_ptr<Mapper>(Strategy, const Loop&, const Path&)> make_mapper;
+    std::function<Result<net::Network>()> read_network;
+    Journal journal;
+
+    [[nodiscard]] static ChainParts real();
+};
+
+class Chain final : public Traversal {
+public:
+    /// \a strategies: in order of preference.
+    Chain(Loop loop, std::vector<Strategy> strategies, ChainParts parts);
+
+    [[nodiscard]] Attempt open(OpenRequest request, Handler handler) override;
+
+private:
+    Loop loop_;
+    std::vector<Strategy> strategies_;
+    ChainParts parts_;
+};
+
+/// \retval Errc::InvalidArgument  what is wrong with the request, in words
+[[nodiscard]] Result<void> validate(const OpenRequest& request);
+
+} // namespace natterjack

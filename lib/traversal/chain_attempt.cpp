@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+#include "traversal/chain_attempt.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "traversal/appraisal.hpp"
+#include "traversal/inquiry.hpp"
+#include "traversal/paths.hpp"
+
+namespace natterjack {
+
+namespace {
+
+// "Nobody here" takes one second: four questions (0, 100, 300, 700 ms) and the time to answer the
+// last. Whoever needs longer than that on its own link is broken.
+constexpr Duration kSilence{1000};
+// One stage's mapping may not eat the time of all that come after it.
+constexpr Duration kMapLimit{3000};
+
+std::string to_sentence(const Service& service) {
+    std::string text = "answers";
+    if (!service.product.empty()) text += " (" + service.product + ")";
+    return text;
+}
+
+} // namespace
+
+ChainAttempt::ChainAttempt(Loop loop, std::vector<Strategy> strategies, ChainParts parts,
+                           OpenRequest request, Traversal::Handler handler)
+    : loop_(std::move(loop)),
+      strategies_(std::move(strategies)),
+      parts_(std::move(parts)),
+      request_(std::move(request)),
+      handler_(std::move(handler)),
+      race_timer_(loop_),
+      deadline_timer_(loop_) {
+}
+
+void ChainAttempt::start() {
+    if (!handler_) return; // cancelled before it began
+    started_ = net::now();
+    deadline_ = started_ + request_.deadline;
+    if (const auto ready = lay_out_stages(); !ready) {
+        answer(OpenFailure{ready.error(), {}});
+        return;
+    }
+    deadline_timer_.start_at(deadline_, [this] {
+        race_->expire();
+        pump();
+    });
+    std::vector<Race::StageRules> rules;
+    for (const Stage& stage : stages_) {
+        const auto group = static_cast<std::size_t>(std::find_if(stages_.begin(), stages_.end(),
+                                                                 [&](const Stage& other) {
+                                                                     return other.path.gateway ==
+                                                                            stage.path.gateway;
+                                                                 }) -
+                                                    stages_.begin());
+        rules.push_back({.group = group, .last_resort = stage.strategy == Strategy::Direct});
+    }
+    race_.emplace(rules);
+    race_->start(started_);
+    for (std::size_t i = 0; i < stages_.size(); ++i) ask(i);
+    pump();
+}
+
+Result<void> ChainAttempt::lay_out_stages() {
+    if (auto valid = validate(request_); !valid) return valid;
+    const auto network = parts_.read_network();
+    if (!network) return network.error();
+    const auto add = [&](Strategy strategy, const Path& path) {
+        auto mapper = parts_.make_mapper(strategy, loop_, path);
+        if (!mapper) return; // not part of this build
+        Stage& stage = stages_.emplace_back();
+        stage.mapper = std::move(mapper);
+        stage.strategy = strategy;
+        stage.path = path;
+        stage.line.strategy = strategy;
+        stage.line.gateway = path.gateway;
+        stage.line.message = "no answer yet";
+    };
+    const auto paths = choose_paths(*network, request_.network);
+    if (!paths && paths.error().code != Errc::NoNetwork) return paths.error();
+    for (const Path& path : paths.value_or({})) {
+        for (const Strategy strategy : strategies_) {
+            if (strategy != Strategy::Direct) add(strategy, path);
+        }
+    }
+    const bool direct =
+        std::find(strategies_.begin(), strategies_.end(), Strategy::Direct) != strategies_.end();
+    if (direct && !request_.internal_address && !request_.network.gateway) {
+        for (const Path& path : public_addresses(*network, request_.network)) {
+            add(Strategy::Direct, path);
+        }
+    }
+    if (stages_.empty() && !paths) return paths.error();
+    return {};
+}
+
+void ChainAttempt::ask(std::size_t index) {
+    Stage& stage = stages_[index];
+    const bool single_question = stage.strategy != Strategy::Igd;
+    if (stages_.size() == 1 && single_question) {
+        race_->answered(index, started_); // nothing to choose from: ask for the mapping itself
+        return;
+    }
+    // An IGD that answered the search may take its time to describe itself.
+    const auto until = single_question ? std::min(deadline_, started_ + kSilence) : deadline_;
+    stage.mapper->probe(until, [this, index](const Result<Service>& answer) { // NOLINT(*escape*)
+        handle_probe(index, answer);
+    });
+}
+
+void ChainAttempt::handle_probe(std::size_t index, const Result<Service>& answer) {
+    const auto self = shared_from_this();
+    Stage& stage = stages_[index];
+    stage.line.took = elapsed();
+    if (answer) {
+        stage.line.outcome = StoryLine::Outcome::Spare;
+        stage.line.message = to_sentence(*answer);
+        race_->answered(index, net::now());
+    } else {
+        note_failure(stage, answer.error());
+        race_->failed(index, net::now());
+    }
+    pump();
+}
+
+void ChainAttempt::pump() {
+    while (const auto action = race_->poll_action()) act(*action);
+    if (const auto next = race_->deadline()) {
+        race_timer_.start_at(*next, [this] {
+            race_->handle_timeout(net::now());
+            pump();
+        });
+    } else {
+        race_timer_.stop();
+    }
+}
+
+void ChainAttempt::act(const Race::Action& action) {
+    switch (action.kind) {
+    case Race::Action::Kind::Map: map(action.stage); return;
+    case Race::Action::Kind::Unmap: {
+        // The mapper goes on to the end of the removal, whatever becomes of this attempt.
+        std::shared_ptr<Mapper> mapper = std::move(stages_[action.stage].mapper);
+        auto keep = net::keep_until_done(loop_, mapper);
+        mapper->unmap(stages_[action.stage].mapping, net::now() + kUndoLimit,
+                      [keep](const Result<void>&) { keep(); });
+        return;
+    }
+    case Race::Action::Kind::Report: report(action.stage); return;
+    case Race::Action::Kind::Move:
+        if (const auto opening = opening_.lock()) opening->move_to(lease_of(action.stage));
+        return;
+    case Race::Action::Kind::GiveUp: give_up(); return;
+    }
+}
+
+void ChainAttempt::map(std::size_t index) {
+    Stage& stage = stages_[index];
+    const bool unasked = stages_.size() == 1 && stage.strategy != Strategy::Igd;
+    const auto until = std::min(deadline_, unasked ? started_ + kSilence : net::now() + kMapLimit);
+    stage.mapper->map(request_for(stage), until, [this, index](Result<Mapping> answer) {
+        handle_mapping(index, std::move(answer));
+    });
+}
+
+void ChainAttempt::handle_mapping(std::size_t index, Result<Mapping> answer) {
+    const auto self = shared_from_this();
+    Stage& stage = stages_[index];
+    stage.line.took = elapsed();
+    if (!answer) {
+        note_failure(stage, answer.error());
+        race_->failed(index, net::now());
+        pump();
+        return;
+    }
+    stage.mapping = *std::move(answer);
+    stage.line.outcome = StoryLine::Outcome::Opened;
+    stage.line.message =
+        stage.mapping.external.to_string() + " leads to " + stage.mapping.internal.to_string();
+    const auto reach = reach_of(stage.mapping.external.address, seen_);
+    race_->mapped(index, net::now(), reach == Reach::Anyone);
+    pump();
+}
+
+void ChainAttempt::report(std::size_t index) {
+    Stage& stage = stages_[index];
+    OpeningInfo info{.transport = request_.transport,
+                     .internal = stage.mapping.internal,
+                     .strategy = stage.strategy,
+                     .gateway = stage.path.gateway,
+                     .description = request_.description,
+                     .story = story()};
+    const auto judge = [seen = seen_](const Mapping& mapping, OpeningInfo& out) {
+        appraise(mapping, seen, out);
+    };
+    judge(stage.mapping, info);
+    auto state = std::make_shared<OpeningState>(loop_, std::move(info), judge, parts_.journal);
+    state->start(lease_of(index));
+    opening_ = state;
+    deadline_timer_.stop();
+    for (std::size_t i = 0; i < index; ++i) {
+        if (race_->is_asking(i)) state->attach(shared_from_this());
+    }
+    answer(Opening(std::move(state)));
+}
+
+void ChainAttempt::give_up() {
+    answer(OpenFailure{verdict(), story()});
+}
+
+void ChainAttempt::answer(Result<Opening, OpenFailure> result) {
+    deadline_timer_.stop();
+    loop_.post([weak = weak_from_this()] { // not now: this may be running inside a mapper's handler
+        if (const auto self = weak.lock()) self->dismiss_idle();
+    });
+    if (auto handler = std::exchange(handler_, nullptr)) handler(std::move(result));
+}
+
+// After the answer only a better stage that may still come is of use.
+void ChainAttempt::dismiss_idle() {
+    const bool answered = !opening_.expired();
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+        if (!answered || !race_->is_asking(i)) stages_[i].mapper.reset();
+    }
+}
+
+void ChainAttempt::cancel() {
+    handler_ = nullptr;
+    if (opening_.lock()) return; // answered: what still runs belongs to the opening
+    race_timer_.stop();
+    deadline_timer_.stop();
+    stages_.clear();
+}
+
+void ChainAttempt::note_failure(Stage& stage, const Error& error) {
+    stage.line.outcome = outcome_of(error);
+    stage.line.message = error.message;
+    // The first refusal is the reason that a person can do something about; else the first fault.
+    const bool refused = stage.line.outcome == StoryLine::Outcome::Refused;
+    if (refused && !refusal_) refusal_ = error;
+    if (stage.line.outcome == StoryLine::Outcome::Failed && !fault_) fault_ = error;
+}
+
+MappingRequest ChainAttempt::request_for(const Stage& stage) const {
+    return {.transport = request_.transport,
+            .internal = {request_.internal_address.value_or(stage.path.source), request_.port},
+            .external_port = request_.external_port != 0 ? request_.external_port : request_.port,
+            .exact = request_.exact,
+            .lifetime = std::chrono::duration_cast<Lifetime>(request_.lifetime),
+            .description = request_.description,
+            .renew = std::nullopt};
+}
+
+Lease ChainAttempt::lease_of(std::size_t index) {
+    Stage& stage = stages_[index];
+    return {.mapper = std::move(stage.mapper),
+            .make = [make = parts_.make_mapper, strategy = stage.strategy, loop = loop_,
+                     path = stage.path] { return make(strategy, loop, path); },
+            .request = request_for(stage),
+            .mapping = stage.mapping};
+}
+
+Story ChainAttempt::story() const {
+    Story out;
+    for (const Stage& stage : stages_) out.push_back(stage.line);
+    return out;
+}
+
+std::chrono::milliseconds ChainAttempt::elapsed() const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(net::now() - started_);
+}
+
+Error ChainAttempt::verdict() const {
+    if (refusal_) return *refusal_;
+    if (fault_) return *fault_;
+    if (net::now() >= deadline_) {
+        return {Errc::Timeout, "no gateway answered within the deadline of " +
+                                   std::to_string(request_.deadline.count()) + " ms"};
+    }
+    return {Errc::NotFound,
+            "nothing here opens ports: no gateway answers UPnP IGD, PCP or NAT-PMP; "
+            "switch one of them on in the router, or forward the port by hand"};
+}
+
+} // namespace natterjack

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief One run of the chain, from the first question to the Opening.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/loop.hpp"
+#include "traversal/chain.hpp"
+#include "traversal/opening_state.hpp"
+#include "traversal/race.hpp"
+
+namespace natterjack {
+
+/// Belongs to the loop's thread. Lives as long as its Attempt; after the answer, as long as the
+/// opening, for stages that may still answer.
+class ChainAttempt : public std::enable_shared_from_this<ChainAttempt> {
+public:
+    ChainAttempt(Loop loop, std::vector<Strategy> strategies, ChainParts parts, OpenRequest request,
+                 Traversal::Handler handler);
+
+    void start();
+    /// Never calls the handler from now on; takes back what was asked for.
+    void cancel();
+
+private:
+    struct Stage {
+        Strategy strategy = Strategy::Direct;
+        Path path;
+        std::unique_ptr<Mapper> mapper;
+        Mapping mapping; // once granted
+        StoryLine line;
+    };
+
+    Result<void> lay_out_stages();
+    void ask(std::size_t index);
+    void handle_probe(std::size_t index, const Result<Service>& answer);
+    void pump();
+    void act(const Race::Action& action);
+    void map(std::size_t index);
+    void handle_mapping(std::size_t index, Result<Mapping> answer);
+    void report(std::size_t index);
+    void give_up();
+    void answer(Result<Opening, OpenFailure> result);
+    void dismiss_idle();
+    void note_failure(Stage& stage, const Error& error);
+    [[nodiscard]] MappingRequest request_for(const Stage& stage) const;
+    [[nodiscard]] Lease lease_of(std::size_t index);
+    [[nodiscard]] Story story() const;
+    [[nodiscard]] std::chrono::milliseconds elapsed() const;
+    [[nodiscard]] Error verdict() const;
+
+    Loop loop_;
+    std::vector<Strategy> strategies_;
+    ChainParts parts_;
+    OpenRequest request_;
+    Traversal::Handler handler_;
+    TimePoint started_;
+    TimePoint deadline_;
+    std::deque<Stage> stages_;
+    std::optional<Race> race_;
+    net::Timer race_timer_;
+    net::Timer deadline_timer_;
+    std::optional<IpAddress> seen_; // our address as the outside sees it
+    std::optional<Error> refusal_;  // of the best stage that answered and said no
+    std::optional<Error> fault_;    // of the best stage that could not be believed
+    std::weak_ptr<OpeningState> opening_;
+};
+
+} // namespace natterjack

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include "traversal/inquiry.hpp"
+
+#include <utility>
+
+#include "traversal/paths.hpp"
+
+namespace natterjack {
+
+StoryLine::Outcome outcome_of(const Error& error) {
+    switch (error.code) {
+    case Errc::Timeout:
+    case Errc::NotFound: return StoryLine::Outcome::Silent;
+    case Errc::Refused:
+    case Errc::Conflict:
+    case Errc::Unsupported: return StoryLine::Outcome::Refused;
+    default: return StoryLine::Outcome::Failed;
+    }
+}
+
+Inquiry::Inquiry(Loop loop, const ChainParts& parts, const NetworkChoice& choice,
+                 const std::vector<Strategy>& mapping_strategies)
+    : loop_(std::move(loop)), done_timer_(loop_) {
+    const auto network = parts.read_network();
+    if (!network) {
+        ready_ = network.error();
+        return;
+    }
+    const auto paths = choose_paths(*network, choice);
+    if (!paths) {
+        ready_ = paths.error();
+        return;
+    }
+    for (const Path& path : *paths) {
+        for (const Strategy strategy : mapping_strategies) {
+            auto mapper = parts.make_mapper(strategy, loop_, path);
+            if (!mapper) continue;
+            Member& member = members_.emplace_back();
+            member.strategy = strategy;
+            member.path = path;
+            member.mapper = std::move(mapper);
+            member.line.strategy = strategy;
+            member.line.gateway = path.gateway;
+        }
+    }
+}
+
+void Inquiry::ask(const std::function<void(Member&)>& question, std::function<void()> done) {
+    done_ = std::move(done);
+    pending_ = members_.size();
+    if (pending_ == 0) {
+        done_timer_.start_at(net::now(), [this] { std::exchange(done_, nullptr)(); });
+        return;
+    }
+    for (Member& member : members_) {
+        member.started = net::now();
+        question(member);
+    }
+}
+
+void Inquiry::settle(Member& member, StoryLine::Outcome outcome, std::string message) {
+    member.line.outcome = outcome;
+    member.line.message = std::move(message);
+    member.line.took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(net::now() - member.started);
+    if (--pending_ > 0) return;
+    // On the loop's next turn: the caller may destroy this, and a mapper's handler is running.
+    done_timer_.start_at(net::now(), [this] { std::exchange(done_, nullptr)(); });
+}
+
+void Inquiry::settle(Member& member, const Error& error) {
+    settle(member, outcome_of(error), error.message);
+}
+
+Story Inquiry::story() const {
+    Story out;
+    for (const Member& member : members_) out.push_back(member.line);
+    return out;
+}
+
+} // namespace natterjack

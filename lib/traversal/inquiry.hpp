@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief Asks one question of every mapper of every path at once, and gathers the answers.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <natterjack/traversal.hpp>
+
+#include "net/loop.hpp"
+#include "traversal/chain.hpp"
+
+namespace natterjack {
+
+/// Belongs to the loop's thread. Destroying it ends it without a word.
+class Inquiry {
+public:
+    struct Member {
+        Strategy strategy = Strategy::Igd;
+        Path path;
+        std::unique_ptr<Mapper> mapper;
+        StoryLine line;
+        TimePoint started;
+    };
+
+    /// \a mapping_strategies: which to ask; Direct has nobody to ask and is passed over.
+    Inquiry(Loop loop, const ChainParts& parts, const NetworkChoice& choice,
+            const std::vector<Strategy>& mapping_strategies);
+    Inquiry(const Inquiry&) = delete;
+    Inquiry& operator=(const Inquiry&) = delete;
+
+    /// \retval Errc::NoNetwork, Errc::InvalidArgument  as choose_paths()
+    [[nodiscard]] const Result<void>& ready() const { return ready_; }
+    [[nodiscard]] std::deque<Member>& members() { return members_; }
+
+    /// Calls \a question for every member; each calls settle() once. \a done is called when all
+    /// have, never before this returns.
+    void ask(const std::function<void(Member&)>& question, std::function<void()> done);
+    /// The member's question is answered: \a outcome and \a message go into its story line.
+    void settle(Member& member, StoryLine::Outcome outcome, std::string message);
+    void settle(Member& member, const Error& error);
+
+    [[nodiscard]] Story story() const;
+
+private:
+    Loop loop_;
+    Result<void> ready_;
+    std::deque<Member> members_; // a deque: mappers' handlers hold references
+    std::size_t pending_ = 0;
+    net::Timer done_timer_;
+    std::function<void()> done_;
+};
+
+/// How a failed stage appears in the story.
+[[nodiscard]] StoryLine::Outcome outcome_of(const Error& error);
+
+} // namespace natterjack

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+#include "traversal/journal.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <glib.h>
+
+#include "base/hex.hpp"
+
+namespace natterjack {
+
+namespace {
+
+using Clock = std::chrono::system_clock;
+using nlohmann::json;
+
+constexpr const char* kSchema = "natterjack-journal/1";
+
+struct StrategyName {
+    Strategy strategy;
+    const char* name;
+};
+constexpr std::array<StrategyName, 4> kStrategies = {{{Strategy::Direct, "direct"},
+                                                      {Strategy::Igd, "igd"},
+                                                      {Strategy::Pcp, "pcp"},
+                                                      {Strategy::NatPmp, "nat-pmp"}}};
+
+Error io_error(const std::string& what, int error_number) {
+    return Error{Errc::Network, what + ": " + std::strerror(error_number), error_number};
+}
+
+json to_json(const JournalEntry& entry) {
+    const Mapping& mapping = entry.mapping;
+    return {
+        {"strategy", std::string(to_string(mapping.strategy))},
+        {"transport", std::string(to_string(mapping.transport))},
+        {"internal", mapping.internal.to_string()},
+        {"external", mapping.external.to_string()},
+        {"gateway", mapping.gateway.to_string()},
+        {"lifetime_s", mapping.lifetime.count()},
+        {"ends",
+         std::chrono::duration_cast<std::chrono::seconds>(entry.ends.time_since_epoch()).count()},
+        {"nonce", to_hex(mapping.nonce)},
+        {"control_url", mapping.control_url},
+        {"service_type", mapping.service_type},
+        {"description", mapping.description},
+        {"owner", entry.owner}};
+}
+
+// Throws what nlohmann throws on a missing or mistyped field; empty when a value makes no sense.
+std::optional<JournalEntry> from_json(const json& in) {
+    JournalEntry entry;
+    Mapping& mapping = entry.mapping;
+    const auto name = in.at("strategy").get<std::string>();
+    const auto* strategy = std::find_if(kStrategies.begin(), kStrategies.end(),
+                                        [&](const StrategyName& row) { return name == row.name; });
+    const auto transport = in.at("transport").get<std::string>();
+    const auto internal = Endpoint::parse(in.at("internal").get<std::string>());
+    const auto external = Endpoint::parse(in.at("external").get<std::string>());
+    const auto gateway = IpAddress::parse(in.at("gateway").get<std::string>());
+    const auto nonce = from_hex<12>(in.at("nonce").get<std::string>());
+    if (strategy == kStrategies.end() || !internal || !external || !gateway || !nonce ||
+        (transport != "udp" && transport != "tcp")) {
+        return std::nullopt;
+    }
+    mapping.strategy = strategy->strategy;
+    mapping.transport = transport == "udp" ? Transport::Udp : Transport::Tcp;
+    mapping.internal = *internal;
+    mapping.external = *external;
+    mapping.gateway = *gateway;
+    mapping.nonce = *nonce;
+    mapping.lifetime = Lifetime(in.at("lifetime_s").get<std::uint32_t>());
+    mapping.control_url = in.at("control_url").get<std::string>();
+    mapping.service_type = in.at("service_type").get<std::string>();
+    mapping.description = in.at("description").get<std::string>();
+    entry.ends = Clock::time_point(std::chrono::seconds(in.at("ends").get<std::int64_t>()));
+    entry.owner = in.at("owner").get<std::int64_t>();
+    return entry;
+}
+
+// Empty when the text is no journal.
+std::optional<std::vector<JournalEntry>> parse(const std::string& text) {
+    try {
+        const auto in = json::parse(text);
+        if (in.at("schema").get<std::string>() != kSchema) return std::nullopt;
+        std::vector<JournalEntry> entries;
+        for (const auto& item : in.at("mappings")) {
+            auto entry = from_json(item);
+            if (!entry) return std::nullopt;
+            if (entries.size() < Journal::kMaxEntries) entries.push_back(*std::move(entry));
+        }
+        return entries;
+    } catch (const json::exception&) {
+        return std::nullopt;
+    }
+}
+
+bool has_ended(const JournalEntry& entry, Clock::time_point now) {
+    return entry.ends != Clock::time_point() && entry.ends <= now;
+}
+
+// The file's text, at most one byte more than a journal may have; empty when there is none.
+std::optional<std::string> read_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return std::nullopt;
+    std::string out(Journal::kMaxBytes + 1, '\0');
+    file.read(out.data(), static_cast<std::streamsize>(out.size()));
+    out.resize(static_cast<std::size_t>(file.gcount()));
+    return out;
+}
+
+/// An advisory lock on a file beside the journal, which itself is replaced at each write.
+class FileLock {
+public:
+    explicit FileLock(const std::string& path)
+        : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
+        // Bounded: a holder that was stopped in the middle must not stop us too.
+        for (int tries = 0; fd_ >= 0 && tries < kTries; ++tries) {
+            if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) {
+                held_ = true;
+                return;
+            }
+            g_usleep(kPauseMicroseconds);
+        }
+    }
+    ~FileLock() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    FileLock(const FileLock&) = delete;
+    FileLock& operator=(const FileLock&) = delete;
+
+    [[nodiscard]] bool held() const { return held_; }
+
+private:
+    static constexpr int kTries = 40;
+    static constexpr gulong kPauseMicroseconds = 5000;
+
+    int fd_;
+    bool held_ = false;
+};
+
+} // namespace
+
+bool is_same_mapping(const Mapping& a, const Mapping& b) {
+    return a.strategy == b.strategy && a.gateway == b.gateway && a.transport == b.transport &&
+           a.internal == b.internal;
+}
+
+Journal Journal::of_user() {
+    // GLib falls back to the passwd database for the home directory.
+    const char* state = g_get_user_state_dir();
+    return Journal(state == nullptr || *state != '/' ? "" : std::string(state) + "/natterjack");
+}
+
+std::vector<JournalEntry> Journal::read(Clock::time_point now) const {
+    if (directory_.empty()) return {};
+    const auto text = read_file(path()); // atomic replacement makes a lock needless for reading
+    if (!text || text->size() > kMaxBytes) return {};
+    auto entries = parse(*text);
+    if (!entries) return {};
+    std::erase_if(*entries, [&](const JournalEntry& entry) { return has_ended(entry, now); });
+    return *std::move(entries);
+}
+
+template<class Change>
+Result<void> Journal::update(Clock::time_point now, Change change) const {
+    if (directory_.empty()) return {};
+    if (g_mkdir_with_parents(directory_.c_str(), 0700) != 0) return io_error(directory_, errno);
+    const FileLock lock(path() + ".lock");
+    if (!lock.held()) return io_error(path() + ".lock", errno);
+    std::vector<JournalEntry> entries;
+    if (const auto text = read_file(path())) {
+        auto parsed = text->size() > kMaxBytes ? std::nullopt : parse(*text);
+        if (!parsed) {
+            const auto aside = path() + ".broken";
+            g_warning("%s cannot be understood: set aside as %s", path().c_str(), aside.c_str());
+            if (::rename(path().c_str(), aside.c_str()) != 0) return io_error(aside, errno);
+        } else {
+            entries = *std::move(parsed);
+        }
+    }
+    std::erase_if(entries, [&](const JournalEntry& entry) { return has_ended(entry, now); });
+    change(entries);
+    if (entries.size() > kMaxEntries) entries.erase(entries.begin());
+    json out = {{"schema", kSchema}, {"mappings", json::array()}};
+    for (const auto& entry : entries) out["mappings"].push_back(to_json(entry));
+    const auto text = out.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+    GError* error = nullptr;
+    if (g_file_set_contents_full(path().c_str(), text.data(), static_cast<gssize>(text.size()),
+                                 G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error) == 0) {
+        Error failure{Errc::Network, error->message, error->code};
+        g_error_free(error);
+        return failure;
+    }
+    return {};
+}
+
+Result<void> Journal::put(const JournalEntry& entry, Clock::time_point now) const {
+    return update(now, [&](std::vector<JournalEntry>& entries) {
+        std::erase_if(entries, [&](const JournalEntry& other) {
+            return is_same_mapping(entry.mapping, other.mapping);
+        });
+        entries.push_back(entry);
+    });
+}
+
+Result<void> Journal::erase(const Mapping& mapping, Clock::time_point now) const {
+    return update(now, [&](std::vector<JournalEntry>& entries) {
+        std::erase_if(entries, [&](const JournalEntry& other) {
+            return is_same_mapping(mapping, other.mapping);
+        });
+    });
+}
+
+} // namespace natterjack

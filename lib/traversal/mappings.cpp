@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <list>
+#include <optional>
+#include <utility>
+
+#include <natterjack/mappings.hpp>
+
+#include "traversal/appraisal.hpp"
+#include "traversal/chain.hpp"
+#include "traversal/inquiry.hpp"
+
+namespace natterjack {
+
+namespace {
+
+using Clock = std::chrono::system_clock;
+using ListHandler = std::function<void(Result<Mappings::Listing, OpenFailure>)>;
+using AddressHandler = std::function<void(Result<Mappings::Addresses, OpenFailure>)>;
+
+constexpr Duration kSilence{1000}; // see chain_attempt.cpp
+
+ListedMapping listed(const JournalEntry& entry, Clock::time_point now) {
+    const Mapping& mapping = entry.mapping;
+    ListedMapping out{.transport = mapping.transport,
+                      .internal = mapping.internal,
+                      .external = mapping.external,
+                      .strategy = mapping.strategy,
+                      .description = mapping.description,
+                      .gateway = mapping.gateway,
+                      .reach = reach_of(mapping.external.address, std::nullopt),
+                      .ours = true};
+    if (entry.ends != Clock::time_point()) {
+        out.lifetime = std::chrono::duration_cast<std::chrono::seconds>(entry.ends - now);
+    }
+    return out;
+}
+
+bool is_entry_of(const ListedMapping& listed, const Mapping& mapping) {
+    return listed.gateway == mapping.gateway && listed.transport == mapping.transport &&
+           listed.external.port == mapping.external.port && listed.internal == mapping.internal;
+}
+
+Mapping to_mapping(const ListedMapping& entry) {
+    return {.strategy = entry.strategy,
+            .transport = entry.transport,
+            .internal = entry.internal,
+            .external = entry.external,
+            .gateway = entry.gateway,
+            .description = entry.description};
+}
+
+std::string port_name(std::uint16_t port, Transport transport) {
+    return std::to_string(port) + "/" + std::string(to_string(transport));
+}
+
+/// One question to the gateways, from first send to the handler. Belongs to the loop's thread.
+class Work {
+public:
+    virtual ~Work() = default;
+};
+
+/// What every kind of work needs.
+struct Context {
+    Loop loop;
+    NetworkChoice choice;
+    std::vector<Strategy> strategies;
+    ChainParts parts;
+};
+
+OpenFailure nobody(const Inquiry& inquiry, const std::string& what) {
+    for (const StoryLine& line : inquiry.story()) {
+        if (line.outcome == StoryLine::Outcome::Refused) {
+            return {{Errc::Refused, line.message}, inquiry.story()};
+        }
+    }
+    return {{Errc::NotFound, what}, inquiry.story()};
+}
+
+class ListWork final : public Work {
+public:
+    ListWork(const Context& context, std::chrono::milliseconds limit, ListHandler handler)
+        : journal_(context.parts.journal),
+          handler_(std::move(handler)),
+          inquiry_(context.loop, context.parts, context.choice, context.strategies),
+          start_timer_(context.loop) {
+        start_timer_.start_at(net::now(), [this, limit] { start(limit); });
+    }
+
+private:
+    void start(std::chrono::milliseconds limit) {
+        if (!inquiry_.ready()) {
+            std::exchange(handler_, nullptr)(OpenFailure{inquiry_.ready().error(), {}});
+            return;
+        }
+        const auto deadline = net::now() + limit;
+        inquiry_.ask([this, deadline](Inquiry::Member& member) { ask(member, deadline); },
+                     [this] { finish(); });
+    }
+
+    // IGD can list. The others are only asked whether they are there: a gateway without IGD is no
+    // failure, it just keeps its table to itself.
+    void ask(Inquiry::Member& member, TimePoint deadline) {
+        if (member.strategy != Strategy::Igd) {
+            member.mapper->probe(std::min(deadline, net::now() + kSilence),
+                                 [this, &member](const Result<Service>& answer) {
+                                     if (!answer) return inquiry_.settle(member, answer.error());
+                                     someone_ = true;
+                                     inquiry_.settle(member, StoryLine::Outcome::Spare,
+                                                     "answers, but cannot list its mappings");
+                                 });
+            return;
+        }
+        member.mapper->list(deadline,
+                            [this, &member, deadline](Result<std::vector<ListedMapping>> answer) {
+                                if (!answer) return inquiry_.settle(member, answer.error());
+                                someone_ = true;
+                                add_listed(member, *std::move(answer), deadline);
+                            });
+    }
+
+    // Tables name no external address: the gateway has one for all of them.
+    void add_listed(Inquiry::Member& member, std::vector<ListedMapping> entries,
+                    TimePoint deadline) {
+        member.mapper->external_address(deadline, [this, &member, entries = std::move(entries)](
+                                                      const Result<IpAddress>& external) mutable {
+            const auto count = entries.size();
+            for (auto& entry : entries) {
+                entry.gateway = member.path.gateway;
+                entry.external.address = external.value_or({});
+                entry.reach = reach_of(entry.external.address, std::nullopt);
+                listing_.mappings.push_back(std::move(entry));
+            }
+            inquiry_.settle(member, StoryLine::Outcome::Opened,
+                            "lists " + std::to_string(count) + " mappings");
+        });
+    }
+
+    void finish() {
+        const auto now = Clock::now();
+        for (const JournalEntry& entry : journal_.read(now)) add_ours(entry, now);
+        listing_.story = inquiry_.story();
+        auto handler = std::exchange(handler_, nullptr);
+        if (!someone_ && listing_.mappings.empty()) {
+            handler(nobody(inquiry_, "nothing here lists mappings: no gateway answers UPnP IGD"));
+        } else {
+            handler(std::move(listing_));
+        }
+    }
+
+    void add_ours(const JournalEntry& entry, Clock::time_point now) {
+        const bool here = std::any_of(
+            inquiry_.members().begin(), inquiry_.members().end(),
+            [&](const auto& member) { return member.path.gateway == entry.mapping.gateway; });
+        if (!here) return;
+        const auto known = std::find_if(
+            listing_.mappings.begin(), listing_.mappings.end(),
+            [&](const ListedMapping& other) { return is_entry_of(other, entry.mapping); });
+        if (known != listing_.mappings.end()) {
+            known->ours = true;
+            known->strategy = entry.mapping.strategy;
+            return;
+        }
+        // An IGD's list is complete: what is missing there is gone. Other tables may be separate.
+        const bool listed_by_igd = std::any_of(
+            inquiry_.members().begin(), inquiry_.members().end(), [&](const auto& member) {
+                return member.strategy == Strategy::Igd &&
+                       member.line.outcome == StoryLine::Outcome::Opened &&
+                       member.path.gateway == entry.mapping.gateway;
+            });
+        if (entry.mapping.strategy == Strategy::Igd && listed_by_igd) return;
+        listing_.mappings.push_back(listed(entry, now));
+    }
+
+    Journal journal_;
+    ListHandler handler_;
+    Inquiry inquiry_;
+    net::Timer start_timer_;
+    Mappings::Listing listing_;
+    bool someone_ = false;
+};
+
+class ExternalWork final : public Work {
+public:
+    ExternalWork(const Context& context, std::chrono::milliseconds limit, AddressHandler handler)
+        : handler_(std::move(handler)),
+          inquiry_(context.loop, context.parts, context.choice, context.strategies),
+          start_timer_(context.loop) {
+        start_timer_.start_at(net::now(), [this, limit] { start(limit); });
+    }
+
+private:
+    void start(std::chrono::milliseconds limit) {
+        if (!inquiry_.ready()) {
+            std::exchange(handler_, nullptr)(OpenFailure{inquiry_.ready().error(), {}});
+            return;
+        }
+        const auto deadline = net::now() + limit;
+        inquiry_.ask([this, deadline](Inquiry::Member& member) { ask(member, deadline); },
+                     [this] { finish(); });
+    }
+
+    void ask(Inquiry::Member& member, TimePoint deadline) {
+        if (member.strategy == Strategy::Pcp) { // it says so only when it maps
+            member.mapper->probe(std::min(deadline, net::now() + kSilence),
+                                 [this, &member](const Result<Service>& answer) {
+                                     if (!answer) return inquiry_.settle(member, answer.error());
+                                     inquiry_.settle(member, StoryLine::Outcome::Spare,
+                                                     "answers, but tells the external address only "
+                                                     "with a mapping");
+                                 });
+            return;
+        }
+        const auto until =
+            member.strategy == Strategy::Igd ? deadline : std::min(deadline, net::now() + kSilence);
+        member.mapper->external_address(until, [this, &member](const Result<IpAddress>& answer) {
+            if (!answer) return inquiry_.settle(member, answer.error());
+            addresses_.addresses.push_back({.strategy = member.strategy,
+                                            .gateway = member.path.gateway,
+                                            .address = *answer,
+                                            .reach = reach_of(*answer, std::nullopt)});
+            inquiry_.settle(member, StoryLine::Outcome::Opened, answer->to_string());
+        });
+    }
+
+    void finish() {
+        addresses_.story = inquiry_.story();
+        std::stable_sort(addresses_.addresses.begin(), addresses_.addresses.end(),
+                         [](const auto& a, const auto& b) { return a.strategy < b.strategy; });
+        auto handler = std::exchange(handler_, nullptr);
+        if (addresses_.addresses.empty()) {
+            handler(nobody(inquiry_, "no gateway here tells its external address"));
+        } else {
+            handler(std::move(addresses_));
+        }
+    }
+
+    AddressHandler handler_;
+    Inquiry inquiry_;
+    net::Timer start_timer_;
+    Mappings::Addresses addresses_;
+};
+
+/// Deletes what the journal knows of the port, by the protocol and the nonce that made it; what it
+/// does not know is looked up in the gateway's own list, or left to NAT-PMP, which needs no look.
+class RemoveWork final : public Work {
+public:
+    RemoveWork(const Context& context, std::uint16_t port, Transport transport,
+               std::chrono::milliseconds limit, ListHandler handler)
+        : journal_(context.parts.journal),
+          port_(port),
+          transport_(transport),
+          handler_(std::move(handler)),
+          inquiry_(context.loop, context.parts, context.choice, context.strategies),
+          start_timer_(context.loop) {
+        start_timer_.start_at(net::now(), [this, limit] { start(limit); });
+    }
+
+private:
+    void start(std::chrono::milliseconds limit) {
+        if (!inquiry_.ready()) {
+            std::exchange(handler_, nullptr)(OpenFailure{inquiry_.ready().error(), {}});
+            return;
+        }
+        deadline_ = net::now() + limit;
+        for (const JournalEntry& entry : journal_.read(Clock::now())) {
+            const Mapping& mapping = entry.mapping;
+            if (mapping.transport != transport_) continue;
+            if (mapping.internal.port == port_ || mapping.external.port == port_) {
+                ours_.push_back(mapping);
+            }
+        }
+        inquiry_.ask([this](Inquiry::Member& member) { ask(member); }, [this] { finish(); });
+    }
+
+    void ask(Inquiry::Member& member) {
+        const auto mine = std::find_if(ours_.begin(), ours_.end(), [&](const Mapping& mapping) {
+            return mapping.strategy == member.strategy && mapping.gateway == member.path.gateway;
+        });
+        if (mine != ours_.end()) {
+            unmap(member, *mine);
+            return;
+        }
+        if (!ours_.empty()) { // another member has the key to it
+            inquiry_.settle(member, StoryLine::Outcome::Spare, "has no part in it");
+            return;
+        }
+        switch (member.strategy) {
+        case Strategy::Igd: look_up(member); return;
+        case Strategy::NatPmp:
+            unmap(member, {.strategy = Strategy::NatPmp,
+                           .transport = transport_,
+                           .internal = {member.path.source, port_},
+                           .external = {{}, port_},
+                           .gateway = member.path.gateway});
+            return;
+        default:
+            inquiry_.settle(member, StoryLine::Outcome::Spare,
+                            "deletes only what this user's journal knows");
+        }
+    }
+
+    void look_up(Inquiry::Member& member) {
+        member.mapper->list(deadline_, [this,
+                                        &member](const Result<std::vector<ListedMapping>>& answer) {
+            if (!answer) return inquiry_.settle(member, answer.error());
+            const ListedMapping* found = find(*answer);
+            if (found == nullptr) {
+                listed_nowhere_ = true;
+                inquiry_.settle(member, StoryLine::Outcome::Refused,
+                                "the gateway has no mapping for " + port_name(port_, transport_));
+            } else if (found->internal.address != member.path.source) {
+                foreign_ = true;
+                inquiry_.settle(member, {Errc::Conflict,
+                                         port_name(port_, transport_) + " belongs to " +
+                                             found->internal.to_string() + " and is left alone"});
+            } else {
+                unmap(member, to_mapping(*found));
+            }
+        });
+    }
+
+    // By external port, as a person sees it from outside; else by internal port.
+    [[nodiscard]] const ListedMapping* find(const std::vector<ListedMapping>& entries) const {
+        for (const auto part : {&ListedMapping::external, &ListedMapping::internal}) {
+            for (const auto& entry : entries) {
+                if (entry.transport == transport_ && (entry.*part).port == port_) return &entry;
+            }
+        }
+        return nullptr;
+    }
+
+    void unmap(Inquiry::Member& member, Mapping mapping) {
+        mapping.gateway = member.path.gateway;
+        const auto handler = [this, &member, mapping](const Result<void>& answer) {
+            if (!answer) {
+                if (answer.error().code == Errc::NotFound) forget(mapping);
+                return inquiry_.settle(member, answer.error());
+            }
+            forget(mapping);
+            ListedMapping gone = listed({.mapping = mapping}, {});
+            gone.ours = !ours_.empty();
+            removed_.mappings.push_back(std::move(gone));
+            inquiry_.settle(member, StoryLine::Outcome::Opened,
+                            "deleted " + port_name(mapping.external.port, transport_));
+        };
+        const bool single_question = member.strategy != Strategy::Igd;
+        member.mapper->unmap(
+            mapping, single_question ? std::min(deadline_, net::now() + kSilence) : deadline_,
+            handler);
+    }
+
+    void forget(const Mapping& mapping) { (void)journal_.erase(mapping, Clock::now()); }
+
+    void finish() {
+        removed_.story = inquiry_.story();
+        auto handler = std::exchange(handler_, nullptr);
+        if (foreign_) {
+            handler(OpenFailure{conflict(), removed_.story});
+        } else if (removed_.mappings.empty() || listed_nowhere_) {
+            // Where a list says there is none, NAT-PMP's blind yes means nothing.
+            handler(nobody(inquiry_, "nothing here opens ports, so there is nothing to delete"));
+        } else {
+            handler(std::move(removed_));
+        }
+    }
+
+    [[nodiscard]] Error conflict() const {
+        for (const StoryLine& line : removed_.story) {
+            if (line.strategy == Strategy::Igd && line.outcome == StoryLine::Outcome::Refused) {
+                return {Errc::Conflict, line.message};
+            }
+        }
+        return {Errc::Conflict, port_name(port_, transport_) + " belongs to another host"};
+    }
+
+    Journal journal_;
+    std::uint16_t port_;
+    Transport transport_;
+    ListHandler handler_;
+    Inquiry inquiry_;
+    net::Timer start_timer_;
+    TimePoint deadline_;
+    std::vector<Mapping> ours_;
+    Mappings::Listing removed_;
+    bool foreign_ = false;
+    bool listed_nowhere_ = false;
+};
+
+} // namespace
+
+class Mappings::State {
+public:
+    explicit State(Context parts) : context(std::move(parts)) {}
+
+    template<class W, class... Arguments>
+    void run(Arguments... arguments) {
+        work.push_back(std::make_unique<W>(context, std::move(arguments)...));
+    }
+
+    Context context;
+    std::list<std::unique_ptr<Work>> work; // ended ones stay until the end: they are few
+};
+
+Mappings::Mappings(const Loop& loop, NetworkChoice network, std::vector<Strategy> only) {
+    auto strategies = available_strategies();
+    std::erase_if(strategies, [&](Strategy strategy) {
+        return strategy == Strategy::Direct ||
+               (!only.empty() && std::find(only.begin(), only.end(), strategy) == only.end());
+    });
+    state_ = std::make_shared<State>(
+        Context{loop, std::move(network), std::move(strategies), ChainParts::real()});
+}
+
+Mappings::~Mappings() {
+    const Loop loop = state_->context.loop;
+    if (loop.is_current()) state_->work.clear();
+    loop.post([state = std::move(state_)] { state->work.clear(); });
+}
+
+void Mappings::list(std::chrono::milliseconds deadline, ListHandler handler) {
+    state_->context.loop.post([state = std::weak_ptr(state_), deadline, handler] {
+        if (const auto self = state.lock()) self->run<ListWork>(deadline, handler);
+    });
+}
+
+void Mappings::remove(std::uint16_t port, Transport transport, std::chrono::milliseconds deadline,
+                      ListHandler handler) {
+    state_->context.loop.post([state = std::weak_ptr(state_), port, transport, deadline, handler] {
+        if (const auto self = state.lock()) {
+            self->run<RemoveWork>(port, transport, deadline, handler);
+        }
+    });
+}
+
+void Mappings::external(std::chrono::milliseconds deadline, AddressHandler handler) {
+    state_->context.loop.post([state = std::weak_ptr(state_), deadline, handler] {
+        if (const auto self = state.lock()) self->run<ExternalWork>(deadline, handler);
+    });
+}
+
+} // namespace natterjack

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include <future>
+
+#include <natterjack/opening.hpp>
+
+#include "traversal/opening_state.hpp"
+
+namespace natterjack {
+
+namespace {
+
+// A little more than a removal may take: what is waited for is the loop's own answer.
+constexpr std::chrono::milliseconds kCloseLimit = kUndoLimit + std::chrono::milliseconds(1000);
+
+} // namespace
+
+std::string_view to_string(Strategy strategy) noexcept {
+    switch (strategy) {
+    case Strategy::Direct: return "direct";
+    case Strategy::Igd: return "igd";
+    case Strategy::Pcp: return "pcp";
+    case Strategy::NatPmp: return "nat-pmp";
+    }
+    return "unknown";
+}
+
+std::string_view to_string(Reach reach) noexcept {
+    switch (reach) {
+    case Reach::Anyone: return "anyone";
+    case Reach::InvitedPeer: return "invited-peer";
+    case Reach::Relayed: return "relayed";
+    case Reach::BehindAnotherNat: return "behind-another-nat";
+    }
+    return "unknown";
+}
+
+std::string_view to_string(Proof proof) noexcept {
+    switch (proof) {
+    case Proof::Proved: return "proved";
+    case Proof::Claimed: return "claimed";
+    case Proof::Refuted: return "refuted";
+    }
+    return "unknown";
+}
+
+std::string_view to_string(StoryLine::Outcome outcome) noexcept {
+    switch (outcome) {
+    case StoryLine::Outcome::Opened: return "opened";
+    case StoryLine::Outcome::Spare: return "spare";
+    case StoryLine::Outcome::Refused: return "refused";
+    case StoryLine::Outcome::Silent: return "silent";
+    case StoryLine::Outcome::Failed: return "failed";
+    }
+    return "unknown";
+}
+
+Opening::Opening(std::shared_ptr<OpeningState> state) : state_(std::move(state)) {
+}
+
+Opening::Opening(Opening&&) noexcept = default;
+
+Opening& Opening::operator=(Opening&& other) noexcept {
+    if (this != &other) {
+        if (state_) OpeningState::abandon(std::move(state_));
+        state_ = std::move(other.state_);
+    }
+    return *this;
+}
+
+Opening::~Opening() {
+    if (state_) OpeningState::abandon(std::move(state_));
+}
+
+OpeningInfo Opening::info() const {
+    return state_->info();
+}
+
+void Opening::on_changed(ChangeHandler handler) {
+    state_->on_changed(std::move(handler));
+}
+
+void Opening::close(std::function<void(Result<void>)> done) {
+    state_->loop().post([state = state_, done = std::move(done)] { state->close(done); });
+}
+
+Result<void> Opening::close() {
+    if (state_->loop().is_current()) {
+        return Error{Errc::InvalidArgument, "a blocking close() on the loop's own thread"};
+    }
+    auto promise = std::make_shared<std::promise<Result<void>>>();
+    close([promise](Result<void> result) { promise->set_value(std::move(result)); });
+    auto future = promise->get_future();
+    if (future.wait_for(kCloseLimit) != std::future_status::ready) {
+        return Error{Errc::Timeout, "the mapping's removal did not end: is the loop running?"};
+    }
+    return future.get();
+}
+
+void Opening::release() {
+    state_->loop().post([state = state_] { state->release(); });
+}
+
+} // namespace natterjack

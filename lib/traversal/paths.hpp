@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief Which gateways to ask: from the kernel's view of the network and the caller's choice.
+#pragma once
+
+#include <vector>
+
+#include <natterjack/traversal.hpp>
+
+#include "net/network.hpp"
+#include "strategies/mapper.hpp"
+
+namespace natterjack {
+
+/// More ways out than this are not asked.
+inline constexpr std::size_t kMaxPaths = 4;
+
+/// The IPv4 ways out of this host, best first, at most kMaxPaths.
+///
+/// A whole default route comes before the halves (0.0.0.0/1) by which a VPN covers it: the router
+/// at home is the one that maps ports, although the traffic goes to the VPN. \retval
+/// Errc::InvalidArgument  no such interface; the source is no address of this host; the
+///                                gateway is no unicast address
+/// \retval Errc::NoNetwork        there is no way out that fits the choice
+[[nodiscard]] Result<std::vector<Path>> choose_paths(const net::Network& network,
+                                                     const NetworkChoice& choice);
+
+/// The host's own public IPv4 addresses that fit the choice, each as a path without a gateway.
+[[nodiscard]] std::vector<Path> public_addresses(const net::Network& network,
+                                                 const NetworkChoice& choice);
+
+} // namespace natterjack

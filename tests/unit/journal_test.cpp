@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "traversal/journal.hpp"
+
+namespace natterjack {
+namespace {
+
+using namespace std::chrono_literals;
+using Time = std::chrono::system_clock::time_point;
+
+const Time kNow{std::chrono::seconds(1'700'000'000)};
+
+class JournalTest : public testing::Test {
+protected:
+    ~JournalTest() override { std::filesystem::remove_all(directory_); }
+
+    [[nodiscard]] static JournalEntry entry(std::uint16_t port, Time ends = kNow + 2h) {
+        JournalEntry out;
+        out.mapping = {.strategy = Strategy::Pcp,
+                       .transport = Transport::Tcp,
+                       .internal = *Endpoint::parse("192.168.1.2:" + std::to_string(port)),
+                       .external = *Endpoint::parse("25.0.113.7:" + std::to_string(port)),
+                       .lifetime = Lifetime(7200),
+                       .gateway = IpAddress::v4(0xC0A80101),
+                       .nonce = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255},
+                       .control_url = "http://192.168.1.1/ctl",
+                       .service_type = "urn:x",
+                       .description = "a \"quoted\" one"};
+        out.ends = ends;
+        out.owner = 42;
+        return out;
+    }
+    [[nodiscard]] std::string file() const { return directory_ + "/state/mappings.json"; }
+    void write(const std::string& text) const {
+        std::filesystem::create_directories(directory_ + "/state");
+        std::ofstream(file()) << text;
+    }
+
+    [[nodiscard]] static std::string make_directory() {
+        std::string pattern = testing::TempDir() + "journal-XXXXXX";
+        return mkdtemp(pattern.data());
+    }
+
+    const std::string directory_ = make_directory();
+    Journal journal_{directory_ + "/state"};
+};
+
+TEST_F(JournalTest, ReadsWhatItWrote) {
+    ASSERT_TRUE(journal_.put(entry(6667), kNow));
+    const auto entries = journal_.read(kNow);
+    ASSERT_EQ(entries.size(), 1U);
+    const auto want = entry(6667);
+    const auto& got = entries[0];
+    EXPECT_TRUE(is_same_mapping(got.mapping, want.mapping));
+    EXPECT_EQ(got.mapping.external, want.mapping.external);
+    EXPECT_EQ(got.mapping.nonce, want.mapping.nonce);
+    EXPECT_EQ(got.mapping.control_url, want.mapping.control_url);
+    EXPECT_EQ(got.mapping.service_type, want.mapping.service_type);
+    EXPECT_EQ(got.mapping.description, want.mapping.description);
+    EXPECT_EQ(got.mapping.lifetime, want.mapping.lifetime);
+    EXPECT_EQ(got.ends, want.ends);
+    EXPECT_EQ(got.owner, 42);
+}
+
+TEST_F(JournalTest, KeepsOneEntryForOneMapping) {
+    ASSERT_TRUE(journal_.put(entry(1, kNow + 1h), kNow));
+    ASSERT_TRUE(journal_.put(entry(2), kNow));
+    ASSERT_TRUE(journal_.put(entry(1, kNow + 3h), kNow));
+    const auto entries = journal_.read(kNow);
+    ASSERT_EQ(entries.size(), 2U);
+    EXPECT_EQ(entries[1].ends, kNow + 3h);
+    ASSERT_TRUE(journal_.erase(entry(1).mapping, kNow));
+    ASSERT_EQ(journal_.read(kNow).size(), 1U);
+    EXPECT_EQ(journal_.read(kNow)[0].mapping.internal.port, 2);
+}
+
+TEST_F(JournalTest, ForgetsWhatHasEndedButNotWhatHasNoEnd) {
+    ASSERT_TRUE(journal_.put(entry(1, kNow + 1h), kNow));
+    ASSERT_TRUE(journal_.put(entry(2, Time()), kNow));
+    const auto entries = journal_.read(kNow + 1h);
+    ASSERT_EQ(entries.size(), 1U);
+    EXPECT_EQ(entries[0].mapping.internal.port, 2);
+}
+
+TEST_F(JournalTest, SetsAsideWhatItCannotUnderstand) {
+    for (const std::string bad :
+         {"", "{", "[]", R"({"schema":"other/1","mappings":[]})",
+          R"({"schema":"natterjack-journal/1","mappings":[{"strategy":"igd"}]})",
+          R"({"schema":"natterjack-journal/1","mappings":7})", "\xff\xfe"}) {
+        write(bad);
+        EXPECT_TRUE(journal_.read(kNow).empty()) << bad;
+        ASSERT_TRUE(journal_.put(entry(6667), kNow)) << bad;
+        EXPECT_EQ(journal_.read(kNow).size(), 1U) << bad;
+        std::ifstream aside(file() + ".broken");
+        const std::string kept((std::istreambuf_iterator<char>(aside)), {});
+        EXPECT_EQ(kept, bad);
+    }
+}
+
+TEST_F(JournalTest, SurvivesEveryTruncation) {
+    ASSERT_TRUE(journal_.put(entry(6667), kNow));
+    std::ifstream in(file());
+    const std::string whole((std::istreambuf_iterator<char>(in)), {});
+    ASSERT_GT(whole.size(), 100U);
+    const auto end = whole.find_last_of('}');
+    for (std::size_t length = 0; length <= end; length += 7) {
+        write(whole.substr(0, length));
+        EXPECT_TRUE(journal_.read(kNow).empty()) << length;
+    }
+}
+
+TEST_F(JournalTest, IsReadableByItsUserAlone) {
+    ASSERT_TRUE(journal_.put(entry(6667), kNow));
+    using std::filesystem::perms;
+    EXPECT_EQ(std::filesystem::status(file()).permissions() & perms::all,
+              perms::owner_read | perms::owner_write);
+}
+
+TEST_F(JournalTest, SaysWhyItCannotBeWritten) {
+    const Journal nowhere("/proc/no/such/place");
+    const auto written = nowhere.put(entry(1), kNow);
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code, Errc::Network);
+    EXPECT_NE(written.error().detail, 0);
+}
+
+TEST_F(JournalTest, DoesNothingForAUserWithoutAHome) {
+    const Journal none("");
+    EXPECT_TRUE(none.put(entry(1), kNow));
+    EXPECT_TRUE(none.read(kNow).empty());
+}
+
+} // namespace
+} // namespace natterjack
