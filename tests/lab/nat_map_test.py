@@ -1,0 +1,290 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""nat-map opens ports on a real miniupnpd by each protocol, and the outside gets in."""
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import lab
+import tap
+
+NAT_MAP = os.environ.get("NAT_MAP", "nat-map")
+PATIENCE = 5.0  # for what must come; the machine may be busy
+SILENCE = 0.5   # for what must not come
+PORT = 6667
+
+
+def nat_map(*arguments):
+    """Runs nat-map with --json: exit status, the object, stderr."""
+    done = subprocess.run([NAT_MAP, *arguments, "--json"], text=True, capture_output=True,
+                          check=False, timeout=30)
+    return {"status": done.returncode, "json": json.loads(done.stdout) if done.stdout else None,
+            "stderr": done.stderr}
+
+
+def private_journal():
+    """A state directory for this lab alone, so that labs do not share a journal."""
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="natterjack-state-")
+
+
+def reached_by_tcp(address, port):
+    with socket.create_server(("", port)) as server:
+        with lab.node("outside"):
+            client = socket.socket()
+        with client:
+            client.settimeout(PATIENCE if address else SILENCE)
+            try:
+                client.connect((address, port))
+            except OSError:
+                return False
+            if not select.select([server], [], [], PATIENCE)[0]:
+                return False
+            with server.accept()[0] as taken:
+                taken.sendall(b"hello")
+                return client.recv(100) == b"hello"
+
+
+def reached_by_udp(address, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind((os.environ["NATLAB_HOST"], port))
+        with lab.node("outside"):
+            client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with client:
+            for _ in range(10):
+                client.sendto(b"knock", (address, port))
+                if select.select([server], [], [], SILENCE)[0]:
+                    return server.recvfrom(100)[0] == b"knock"
+    return False
+
+
+def shut_to_tcp(address, port):
+    """True when nothing outside gets in: refused, or silent for a while."""
+    with socket.create_server(("", port)) as server:
+        with lab.node("outside"):
+            client = socket.socket()
+        with client:
+            client.settimeout(SILENCE)
+            try:
+                client.connect((address, port))
+            except OSError:
+                return True
+            return not select.select([server], [], [], SILENCE)[0]
+
+
+def shut_to_udp(address, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind((os.environ["NATLAB_HOST"], port))
+        with lab.node("outside"):
+            client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with client:
+            client.sendto(b"knock", (address, port))
+            return not select.select([server], [], [], SILENCE)[0]
+
+
+def description_url():
+    """Where the gateway describes itself. Found here, because upnpc's own search takes two seconds."""
+    search = ("M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\n"
+              "MX: 1\r\nST: upnp:rootdevice\r\n\r\n").encode()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        for _ in range(10):
+            asker.sendto(search, (os.environ["NATLAB_GATEWAY"], 1900))
+            if select.select([asker], [], [], SILENCE)[0]:
+                answer = asker.recvfrom(2000)[0].decode()
+                return next(line.split(":", 1)[1].strip() for line in answer.splitlines()
+                            if line.lower().startswith("location:"))
+    raise RuntimeError("miniupnpd does not answer the search")
+
+
+def listed_by_upnpc():
+    """What an independent client sees: {"protocol external-port": internal endpoint}."""
+    done = subprocess.run(["upnpc", "-u", description_url(), "-l"], text=True, capture_output=True,
+                          check=False, timeout=30)
+    table = {}
+    for line in done.stdout.splitlines():
+        words = line.replace("->", " ").split()
+        # " 0 TCP  6667->192.168.1.2:6667  'description' '' 7200"
+        if len(words) > 3 and words[0].isdigit() and words[1] in ("TCP", "UDP"):
+            table[f"{words[1].lower()} {words[2]}"] = words[3]
+    return table
+
+
+def open_and_close(via, protocol, has_igd):
+    private_journal()
+    out = {"added": nat_map("add", str(PORT), protocol, "--via", via)}
+    reached, shut = ((reached_by_tcp, shut_to_tcp) if protocol == "tcp"
+                     else (reached_by_udp, shut_to_udp))
+    wan = os.environ["NATLAB_WAN"]
+    out["reached"] = reached(wan, PORT)
+    out["witness"] = listed_by_upnpc() if has_igd else None
+    out["listed"] = nat_map("list")
+    out["deleted"] = nat_map("delete", str(PORT), protocol)
+    out["shut"] = shut(wan, PORT)
+    out["witness after"] = listed_by_upnpc() if has_igd else None
+    out["host"] = os.environ["NATLAB_HOST"]
+    out["wan"] = wan
+    return out
+
+
+def witnessed_by_natpmpc():
+    """natpmpc is told the very port that nat-map was given: the gateway knows it as ours."""
+    private_journal()
+    added = nat_map("add", str(PORT), "udp", "--via", "nat-pmp")
+    done = subprocess.run(["natpmpc", "-a", str(PORT), str(PORT), "udp", "60"], text=True,
+                          capture_output=True, check=False, timeout=30)
+    return {"added": added, "said": done.stdout}
+
+
+def interrupted_keep():
+    private_journal()
+    keeper = subprocess.Popen([NAT_MAP, "keep", str(PORT), "both", "--json"], text=True,
+                              stdout=subprocess.PIPE)
+    opened = [json.loads(keeper.stdout.readline()) for _ in range(2)]
+    wan = os.environ["NATLAB_WAN"]
+    out = {"opened": opened, "reached": reached_by_tcp(wan, PORT) and reached_by_udp(wan, PORT),
+           "kept": listed_by_upnpc()}
+    keeper.send_signal(signal.SIGINT)
+    rest, _ = keeper.communicate(timeout=10)
+    out["status"] = keeper.returncode
+    out["closed"] = [json.loads(line)["event"] for line in rest.splitlines()]
+    out["left"] = listed_by_upnpc()
+    return out
+
+
+def interrupted_add(via):
+    """Ctrl-C at any moment: either nat-map finished, or nothing is left of it."""
+    private_journal()
+    wrong = []
+    for delay_ms in range(0, 100, 10):
+        adder = subprocess.Popen([NAT_MAP, "add", str(PORT), "tcp", "--via", via],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay_ms / 1000)  # the moment of the interruption is what is varied
+        adder.send_signal(signal.SIGINT)
+        status = adder.wait(timeout=10)
+        left = listed_by_upnpc()
+        if (status == 0) != (f"tcp {PORT}" in left):
+            wrong.append({"after ms": delay_ms, "status": status, "left": left})
+        if status == 0:
+            nat_map("delete", str(PORT), "tcp")
+    return wrong
+
+
+def ports_that_are_taken():
+    """Another host's and another program's entry is never overwritten."""
+    private_journal()
+    host = os.environ["NATLAB_HOST"]
+    subprocess.run(["upnpc", "-u", description_url(), "-e", "somebody else", "-a", host, "7000", str(PORT), "tcp", "600"],
+                   check=False, capture_output=True, timeout=30)
+    before = listed_by_upnpc()
+    out = {"before": before,
+           "exact": nat_map("add", str(PORT), "tcp", "--exact", "--via", "igd"),
+           "other": nat_map("add", str(PORT), "tcp", "--via", "igd")}
+    out["after"] = listed_by_upnpc()
+    return out
+
+
+def chain():
+    private_journal()
+    out = {"added": nat_map("add", str(PORT), "tcp"), "again": nat_map("add", str(PORT), "tcp")}
+    out["listed"] = listed_by_upnpc()
+    out["external"] = nat_map("external")
+    out["deleted"] = nat_map("delete", str(PORT), "tcp")
+    out["nothing"] = nat_map("delete", str(PORT), "tcp")
+    return out
+
+
+def simply(*arguments):
+    private_journal()
+    return nat_map(*arguments)
+
+
+def check_cycle(t, name, via, protocol, seen):
+    mapping = (seen["added"]["json"] or {}).get("mappings", [{}])
+    mapping = mapping[0] if mapping else {}
+    t.equal(seen["added"]["status"], 0, f"{name}: add succeeds")
+    t.equal({key: mapping.get(key) for key in ("protocol", "internal", "external", "strategy",
+                                               "reach", "proof", "lifetime_s", "description")},
+            {"protocol": protocol, "internal": f"{seen['host']}:{PORT}",
+             "external": f"{seen['wan']}:{PORT}", "strategy": via, "reach": "anyone",
+             "proof": "claimed", "lifetime_s": 7200, "description": "natterjack"},
+            f"{name}: the same port outside, for two hours")
+    t.check(seen["reached"], f"{name}: the outside gets in", seen)
+    if seen["witness"] is not None:
+        t.equal(seen["witness"], {f"{protocol} {PORT}": f"{seen['host']}:{PORT}"},
+                f"{name}: upnpc sees it")
+        t.equal(seen["witness after"], {}, f"{name}: upnpc sees it gone")
+    listed = seen["listed"]["json"]["mappings"]
+    t.equal([(m["protocol"], m["external"], m["ours"], m["strategy"]) for m in listed],
+            [(protocol, f"{seen['wan']}:{PORT}", True, via)], f"{name}: list marks it as ours")
+    t.equal(seen["deleted"]["status"], 0, f"{name}: delete succeeds")
+    t.check(seen["shut"], f"{name}: deleted, the outside stays out")
+
+
+if __name__ == "__main__":
+    lab.serve(open_and_close, witnessed_by_natpmpc, interrupted_keep, interrupted_add,
+              ports_that_are_taken, chain, simply)
+    with tap.Tap() as t:
+        for via in ("igd", "pcp", "nat-pmp"):
+            for protocol in ("tcp", "udp"):
+                only = "eim/apdf," + via.replace("-", "")
+                for spec in ("home", only):
+                    name = f"{spec}: {protocol} by {via}"
+                    seen = lab.inside(["--nat", spec, "--no-servers"], open_and_close, via, protocol,
+                                      spec == "home" or via == "igd")
+                    check_cycle(t, name, via, protocol, seen)
+
+        seen = lab.inside(["--nat", "eim/apdf,natpmp", "--no-servers"], witnessed_by_natpmpc)
+        t.equal(seen["added"]["status"], 0, "nat-pmp: add succeeds beside natpmpc")
+        t.check(f"Mapped public port {PORT} protocol UDP to local port {PORT}" in seen["said"],
+                "nat-pmp: natpmpc gets the very same mapping", seen["said"])
+
+        seen = lab.inside(["--nat", "home", "--no-servers"], chain)
+        t.equal([seen["added"]["status"], seen["added"]["json"]["mappings"][0]["strategy"]],
+                [0, "igd"], "chain: prefers IGD where all three answer")
+        t.equal([line["outcome"] for line in seen["added"]["json"]["story"]],
+                ["opened", "spare", "spare"], "chain: the story tells who else answered")
+        t.equal(seen["again"]["json"]["mappings"][0]["external"],
+                seen["added"]["json"]["mappings"][0]["external"], "chain: again is the same mapping")
+        t.equal(len(seen["listed"]), 1, "chain: one mapping, never two")
+        t.equal({a["strategy"] for a in seen["external"]["json"]["addresses"]}, {"igd", "nat-pmp"},
+                "external: IGD and NAT-PMP tell the address")
+        t.equal(seen["deleted"]["status"], 0, "chain: delete succeeds")
+        t.equal(seen["nothing"]["status"], 2, "delete: a port that nobody opened is an error")
+
+        for spec, strategy in (("eim/apdf,pcp", "pcp"), ("eim/apdf,natpmp", "nat-pmp"),
+                               ("eim/apdf,igd", "igd"), ("none", "direct")):
+            seen = lab.inside(["--nat", spec, "--no-servers"], simply, "add", str(PORT), "tcp")
+            t.equal([seen["status"], [m["strategy"] for m in seen["json"]["mappings"]]],
+                    [0, [strategy]], f"{spec}: the chain ends at {strategy}")
+
+        seen = lab.inside(["--nat", "eim/apdf", "--no-servers"], simply, "add", str(PORT), "tcp")
+        t.equal(seen["status"], 1, "no service: nothing here opens ports")
+        t.equal(seen["json"]["mappings"], [], "no service: no mapping is claimed")
+        t.equal(seen["json"]["error"]["code"], "not found", "no service: the error says so")
+
+        seen = lab.inside(["--nat", "home", "--no-servers"], ports_that_are_taken)
+        t.equal(seen["exact"]["status"], 2, "taken port: --exact is refused")
+        t.equal(seen["other"]["status"], 0, "taken port: another one is taken without --exact")
+        t.check(seen["other"]["json"]["mappings"][0]["external"].split(":")[1] != str(PORT),
+                "taken port: and it is another one", seen["other"])
+        t.equal({key: seen["after"].get(key) for key in seen["before"]}, seen["before"],
+                "taken port: the other program's entry is untouched")
+
+        seen = lab.inside(["--nat", "home", "--no-servers"], interrupted_keep)
+        t.equal(sorted(m["mappings"][0]["protocol"] for m in seen["opened"]), ["tcp", "udp"],
+                "keep both: opens TCP and UDP")
+        t.check(seen["reached"], "keep both: the outside gets in by both")
+        t.equal(len(seen["kept"]), 2, "keep both: upnpc sees both")
+        t.equal([seen["status"], seen["closed"]], [0, ["closed", "closed"]],
+                "keep: Ctrl-C closes, and says so")
+        t.equal(seen["left"], {}, "keep: Ctrl-C leaves nothing behind")
+
+        for via in ("igd", "pcp", "nat-pmp"):
+            t.equal(lab.inside(["--nat", "home", "--no-servers"], interrupted_add, via), [],
+                    f"add by {via}: Ctrl-C at any moment leaves nothing behind")

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+#include "commands.hpp"
+
+#include <csignal>
+#include <iostream>
+
+#include "open_ports.hpp"
+#include "output.hpp"
+
+namespace nat_map {
+
+namespace {
+
+using natterjack::Mappings;
+using natterjack::OpenFailure;
+using natterjack::Opening;
+using natterjack::OpeningInfo;
+
+constexpr int kInterrupted = 128 + SIGINT;
+
+/// Puts every outcome into \a report; returns true when all ports are open.
+bool collect(OpenPorts& opening, Report& report, const std::string& verb) {
+    bool all = true;
+    for (Port& port : opening.ports()) {
+        if (*port.outcome) {
+            const auto info = (*port.outcome)->info();
+            report.add(to_row(info));
+            report.add(info.story);
+        } else {
+            all = false;
+            report.fail(port.outcome->error().error, verb + " " + port.name);
+            report.add(port.outcome->error().story);
+        }
+    }
+    return all;
+}
+
+} // namespace
+
+int add(const Options& options, Runner& runner) {
+    Report report(options);
+    std::unique_ptr<OpenPorts> opening;
+    runner.on_interrupt([&] {
+        opening.reset(); // takes back what was already asked for
+        runner.quit(kInterrupted);
+    });
+    runner.announce("asking the gateway");
+    opening = std::make_unique<OpenPorts>(options, runner.loop(), [&] {
+        runner.hush();
+        collect(*opening, report, "cannot open");
+        for (Port& port : opening->ports()) {
+            if (*port.outcome) (*port.outcome)->release(); // its lifetime is all that it needs
+        }
+        runner.quit(report.print());
+    });
+    return runner.run();
+}
+
+int keep(const Options& options, Runner& runner) {
+    std::unique_ptr<OpenPorts> opening;
+    bool closing = false;
+    const auto say = [&options](const std::string& event, const OpeningInfo& info) {
+        Report line(options);
+        line.add(to_row(info));
+        line.add(info.story);
+        line.print_event(event);
+    };
+    const auto close = [&](int exit_code) {
+        if (closing) return;
+        closing = true;
+        std::size_t pending = 0;
+        const auto end = [&, exit_code] {
+            runner.quit(exit_code);
+            opening->cancel();
+        };
+        for (Port& port : opening->ports()) {
+            if (port.outcome && *port.outcome) ++pending;
+        }
+        if (pending == 0) return end();
+        auto left = std::make_shared<std::size_t>(pending);
+        for (Port& port : opening->ports()) {
+            if (!port.outcome || !*port.outcome) continue;
+            (*port.outcome)
+                ->close([&, left, end, exit_code](const natterjack::Result<void>& result) {
+                    if (result) {
+                        say("closed", (*port.outcome)->info());
+                    } else {
+                        std::cerr << "nat-map: cannot close " << port.name << ": "
+                                  << result.error().message << '\n';
+                    }
+                    if (--*left == 0) end();
+                });
+        }
+    };
+    runner.on_interrupt([&] { close(kDone); });
+    runner.announce("asking the gateway");
+    opening = std::make_unique<OpenPorts>(options, runner.loop(), [&] {
+        runner.hush();
+        Report report(options);
+        if (!collect(*opening, report, "cannot open")) {
+            close(report.print());
+            return;
+        }
+        for (Port& port : opening->ports()) {
+            Opening& open = **port.outcome;
+            say("opened", open.info());
+            open.on_changed(
+                [&say](Opening::Change change, const OpeningInfo&, const OpeningInfo& after) {
+                    say(change == Opening::Change::Lost ? "lost" : "moved", after);
+                });
+        }
+    });
+    return runner.run();
+}
+
+int list(const Options& options, Runner& runner) {
+    Report report(options);
+    Mappings mappings(runner.loop(), options.request.network, options.only);
+    runner.on_interrupt([&] { runner.quit(kInterrupted); });
+    runner.announce("asking the gateway");
+    mappings.list(options.request.deadline,
+                  [&](natterjack::Result<Mappings::Listing, OpenFailure> result) {
+                      runner.hush();
+                      if (result) {
+                          for (const auto& entry : result->mappings) report.add(to_row(entry));
+                          report.add(result->story);
+                      } else {
+                          report.fail(result.error().error, "cannot list");
+                          report.add(result.error().story);
+                      }
+                      runner.quit(report.print());
+                  });
+    return runner.run();
+}
+
+int remove(const Options& options, Runner& runner) {
+    Report report(options);
+    Mappings mappings(runner.loop(), options.request.network, options.only);
+    runner.on_interrupt([&] { runner.quit(kInterrupted); });
+    runner.announce("asking the gateway");
+    const std::uint16_t port = options.ports.front();
+    std::size_t pending = options.transports.size();
+    for (const auto transport : options.transports) {
+        mappings.remove(port, transport, options.request.deadline,
+                        [&, transport](natterjack::Result<Mappings::Listing, OpenFailure> result) {
+                            if (result) {
+                                for (const auto& entry : result->mappings)
+                                    report.add(to_row(entry));
+                                report.add(result->story);
+                            } else {
+                                report.fail(result.error().error,
+                                            "cannot delete " + std::to_string(port) + "/" +
+                                                std::string(to_string(transport)));
+                                report.add(result.error().story);
+                            }
+                            if (--pending > 0) return;
+                            runner.hush();
+                            runner.quit(report.print());
+                        });
+    }
+    return runner.run();
+}
+
+int external(const Options& options, Runner& runner) {
+    Report report(options);
+    Mappings mappings(runner.loop(), options.request.network, options.only);
+    runner.on_interrupt([&] { runner.quit(kInterrupted); });
+    runner.announce("asking the gateway");
+    mappings.external(options.request.deadline,
+                      [&](natterjack::Result<Mappings::Addresses, OpenFailure> result) {
+                          runner.hush();
+                          if (result) {
+                              for (const auto& address : result->addresses) report.add(address);
+                              report.add(result->story);
+                          } else {
+                              report.fail(result.error().error, "no external address");
+                              report.add(result.error().story);
+                          }
+                          runner.quit(report.print());
+                      });
+    return runner.run();
+}
+
+} // namespace nat_map

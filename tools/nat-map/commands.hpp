@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief nat-map's commands. Each runs to its end and returns the exit code.
+#pragma once
+
+#include "options.hpp"
+#include "runner.hpp"
+
+namespace nat_map {
+
+int add(const Options& options, Runner& runner);
+int list(const Options& options, Runner& runner);
+int remove(const Options& options, Runner& runner);
+int external(const Options& options, Runner& runner);
+int keep(const Options& options, Runner& runner);
+
+} // namespace nat_map

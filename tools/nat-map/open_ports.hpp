@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief Opens all ports that were asked for, side by side.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <natterjack/natterjack.hpp>
+
+#include "options.hpp"
+
+namespace nat_map {
+
+/// One port and transport, from the request to its end.
+struct Port {
+    natterjack::OpenRequest request;
+    std::string name; ///< "6667/tcp"
+    std::optional<natterjack::Result<natterjack::Opening, natterjack::OpenFailure>> outcome;
+};
+
+/// Belongs to the loop's thread. Destroying it cancels what is not answered and closes what is
+/// open.
+class OpenPorts {
+public:
+    /// \a done is called once, on the loop, when every port has its outcome.
+    OpenPorts(const Options& options, const natterjack::Loop& loop, std::function<void()> done);
+
+    [[nodiscard]] std::vector<Port>& ports() { return ports_; }
+    /// Gives up waiting.
+    void cancel() { attempts_.clear(); }
+
+private:
+    void start(std::size_t index);
+
+    std::unique_ptr<natterjack::Traversal> chain_;
+    std::vector<Port> ports_;
+    std::vector<natterjack::Attempt> attempts_;
+    std::function<void()> done_;
+    std::size_t pending_ = 0;
+};
+
+} // namespace nat_map

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <iostream>
+
+namespace nat_map {
+
+namespace {
+
+using natterjack::Endpoint;
+using natterjack::IpAddress;
+using natterjack::Strategy;
+using natterjack::Transport;
+
+constexpr const char* kExamples = R"(
+Examples:
+  nat-map add 6667 tcp            open TCP port 6667 and leave it open for two hours
+  nat-map add 27015 both          TCP and UDP
+  nat-map add 8080 tcp --to 192.168.1.20:80
+                                  lead port 8080 to another host
+  nat-map add 6667 tcp --exact    this port or none
+  nat-map list                    what the gateway has
+  nat-map delete 6667 tcp         close it again
+  nat-map external                the gateway's external address
+  nat-map keep 6667 tcp           open, renew, report changes; Ctrl-C closes
+
+Exit status: 0 done, 1 nothing here opens ports, 2 the gateway refused,
+64 usage, 69 no network, 70 internal error. See nat-map(1).
+)";
+
+/// The words as typed, before they mean anything.
+struct Words {
+    std::vector<std::string> ports;
+    std::string to;
+    std::string via = "auto";
+    std::string gateway;
+    std::string source;
+    std::uint16_t external = 0;
+    std::uint32_t lifetime = 7200;
+    double timeout = 5;
+};
+
+std::optional<std::uint16_t> parse_port(const std::string& word) {
+    std::uint16_t port = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), port);
+    if (error != std::errc() || end != word.data() + word.size() || port == 0) return std::nullopt;
+    return port;
+}
+
+/// "6667 6668 tcp": ports, then what they carry. Throws CLI::ValidationError.
+void read_ports(const std::vector<std::string>& words, Options& options) {
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        const auto& word = words[i];
+        if (const auto port = parse_port(word)) {
+            options.ports.push_back(*port);
+        } else if (i > 0 && i + 1 == words.size() && (word == "tcp" || word == "both")) {
+            options.transports.push_back(Transport::Tcp);
+            if (word == "both") options.transports.push_back(Transport::Udp);
+        } else if (i > 0 && i + 1 == words.size() && word == "udp") {
+            options.transports.push_back(Transport::Udp);
+        } else {
+            throw CLI::ValidationError("PORT", "\"" + word +
+                                                   "\" is neither a port (1 to 65535) nor, after "
+                                                   "one, udp, tcp or both");
+        }
+    }
+    if (options.transports.empty()) options.transports.push_back(Transport::Tcp);
+    if (options.command != "keep" && options.ports.size() > 1) {
+        throw CLI::ValidationError("PORT", options.command + " takes one port");
+    }
+}
+
+IpAddress read_address(const char* option, const std::string& word) {
+    const auto address = IpAddress::parse(word);
+    if (!address) throw CLI::ValidationError(option, address.error().message);
+    return *address;
+}
+
+void read_words(const Words& words, Options& options) {
+    if (options.command != "list" && options.command != "external")
+        read_ports(words.ports, options);
+    if (!words.to.empty()) {
+        const auto to = Endpoint::parse(words.to);
+        if (!to || to->port == 0) {
+            throw CLI::ValidationError("--to", "\"" + words.to +
+                                                   "\" is not HOST:PORT with a numeric address");
+        }
+        if (options.ports.size() > 1) throw CLI::ValidationError("--to", "goes with one port");
+        options.to = *to;
+    }
+    if (words.external != 0 && options.ports.size() > 1) {
+        throw CLI::ValidationError("--external", "goes with one port");
+    }
+    if (words.via != "auto") {
+        const auto all = {Strategy::Igd, Strategy::Pcp, Strategy::NatPmp, Strategy::Direct};
+        const auto* found = std::find_if(all.begin(), all.end(), [&](Strategy strategy) {
+            return words.via == natterjack::to_string(strategy);
+        });
+        options.only = {*found};
+        const auto built = natterjack::available_strategies();
+        if (std::find(built.begin(), built.end(), *found) == built.end()) {
+            throw CLI::ValidationError("--via", words.via + " is not part of this build");
+        }
+    }
+    auto& request = options.request;
+    request.external_port = words.external;
+    request.lifetime = std::chrono::seconds(words.lifetime);
+    request.deadline = std::chrono::milliseconds(static_cast<std::int64_t>(words.timeout * 1000));
+    if (!words.gateway.empty()) request.network.gateway = read_address("--gateway", words.gateway);
+    if (!words.source.empty()) request.network.source = read_address("--source", words.source);
+}
+
+void add_network_options(CLI::App* command, Options& options, Words& words) {
+    command->add_option("--via", words.via, "Use only this protocol")
+        ->check(CLI::IsMember({"auto", "igd", "pcp", "nat-pmp", "direct"}))
+        ->capture_default_str();
+    command->add_option("--gateway", words.gateway, "Ask this gateway, default route or not")
+        ->type_name("ADDR");
+    command->add_option("--interface", options.request.network.interface, "Use this interface")
+        ->type_name("NAME");
+    command->add_option("--source", words.source, "Use this address of ours")->type_name("ADDR");
+    command->add_option("--timeout", words.timeout, "Answer within this time")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0.001, 600.0))
+        ->capture_default_str();
+    command->add_flag("--json", options.json, "One JSON object on stdout (schema nat-map/1)");
+    command->add_flag("-v,--verbose", options.verbose, "Tell what each strategy tried");
+}
+
+void add_mapping_options(CLI::App* command, Options& options, Words& words) {
+    auto& request = options.request;
+    command->add_option("--to", words.to, "Lead the port to another host of the local network")
+        ->type_name("HOST:PORT");
+    command->add_option("--external", words.external, "The port outside (else the same)")
+        ->type_name("PORT")
+        ->check(CLI::Range(1, 65535));
+    command->add_flag("--exact", request.exact, "Fail rather than take another external port");
+    command->add_option("--lifetime", words.lifetime, "For how long")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(std::uint32_t{1}, std::numeric_limits<std::uint32_t>::max()))
+        ->capture_default_str();
+    command->add_option("--description", request.description, "Shown in the gateway's list")
+        ->type_name("TEXT");
+    command
+        ->add_option("--stun", request.stun_servers,
+                     "Ask this server how the outside sees us (may be repeated)")
+        ->type_name("HOST:PORT");
+}
+
+} // namespace
+
+Parsed parse_command_line(int argc, char** argv) {
+    CLI::App app("nat-map - open, list, close or keep a port on the gateway", "nat-map");
+    app.set_version_flag("--version", std::string("nat-map ") + NATTERJACK_VERSION);
+    app.require_subcommand(1);
+    app.footer(kExamples);
+    Options options;
+    Words words;
+    struct Row {
+        const char* name;
+        const char* help;
+        bool ports;
+        bool mapping;
+    };
+    constexpr Row kCommands[] = {
+        {"add", "Open a port and leave it open for its lifetime", true, true},
+        {"list", "Every mapping that the gateway tells of, ours marked", false, false},
+        {"delete", "Close a port", true, false},
+        {"external", "The gateway's external address, by each protocol", false, false},
+        {"keep", "Open ports, renew them, report changes, close on Ctrl-C", true, true},
+    };
+    for (const Row& row : kCommands) {
+        auto* command = app.add_subcommand(row.name, row.help);
+        command->footer(kExamples);
+        if (row.ports) {
+            command->add_option("PORT", words.ports, "A port, then udp, tcp (the default) or both")
+                ->type_name("[udp|tcp|both]")
+                ->required();
+        }
+        add_network_options(command, options, words);
+        if (row.mapping) add_mapping_options(command, options, words);
+        command->callback([&, name = row.name] {
+            options.command = name;
+            read_words(words, options);
+        });
+    }
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return {std::nullopt, app.exit(error)}; // --help, --version
+        std::cerr << "nat-map: " << error.what() << "\nTry 'nat-map --help'.\n";
+        return {std::nullopt, kUsage};
+    }
+    return {std::move(options), kDone};
+}
+
+} // namespace nat_map

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+#include "output.hpp"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+
+namespace nat_map {
+
+namespace {
+
+using natterjack::Errc;
+using natterjack::StoryLine;
+using nlohmann::ordered_json;
+
+std::string text(std::string_view view) {
+    return std::string(view);
+}
+
+std::string clock_time(std::time_t when, const char* format, bool utc) {
+    std::tm parts{};
+    if (utc) {
+        gmtime_r(&when, &parts);
+    } else {
+        localtime_r(&when, &parts);
+    }
+    std::array<char, 32> out{};
+    return {out.data(), std::strftime(out.data(), out.size(), format, &parts)};
+}
+
+std::time_t end_of(const Row& row) {
+    return std::time(nullptr) + static_cast<std::time_t>(row.lifetime.count());
+}
+
+std::string lifetime_text(const Row& row) {
+    if (row.lifetime.count() == 0) return "until deleted";
+    return std::to_string(row.lifetime.count()) + " s (until " +
+           clock_time(end_of(row), "%H:%M:%S", false) + ")";
+}
+
+ordered_json to_json(const Row& row) {
+    ordered_json out = {{"protocol", text(to_string(row.transport))},
+                        {"internal", row.internal.to_string()},
+                        {"external", row.external.to_string()},
+                        {"strategy", text(to_string(row.strategy))},
+                        {"reach", text(to_string(row.reach))},
+                        {"proof", text(to_string(row.proof))},
+                        {"lifetime_s", row.lifetime.count()},
+                        {"description", row.description},
+                        {"gateway", row.gateway.to_string()},
+                        {"ours", row.ours},
+                        {"enabled", row.enabled}};
+    out["ends"] = row.lifetime.count() == 0
+                      ? ordered_json()
+                      : ordered_json(clock_time(end_of(row), "%Y-%m-%dT%H:%M:%SZ", true));
+    if (!row.note.empty()) out["note"] = row.note;
+    return out;
+}
+
+ordered_json to_json(const StoryLine& line) {
+    return {{"strategy", text(to_string(line.strategy))},
+            {"gateway", line.gateway.to_string()},
+            {"outcome", text(to_string(line.outcome))},
+            {"message", line.message},
+            {"took_ms", line.took.count()}};
+}
+
+/// Pads every column but the last to its widest cell.
+void print_table(const std::vector<std::vector<std::string>>& table) {
+    std::vector<std::size_t> widths;
+    for (const auto& line : table) {
+        widths.resize(std::max(widths.size(), line.size()));
+        for (std::size_t i = 0; i < line.size(); ++i)
+            widths[i] = std::max(widths[i], line[i].size());
+    }
+    for (const auto& line : table) {
+        std::ostringstream out;
+        for (std::size_t i = 0; i < line.size(); ++i) {
+            if (i + 1 == line.size()) {
+                out << line[i];
+            } else {
+                out << std::left << std::setw(static_cast<int>(widths[i]) + 2) << line[i];
+            }
+        }
+        std::cout << out.str() << '\n';
+    }
+}
+
+} // namespace
+
+Row to_row(const natterjack::OpeningInfo& info) {
+    return {.transport = info.transport,
+            .internal = info.internal,
+            .external = info.external,
+            .strategy = info.strategy,
+            .reach = info.reach,
+            .proof = info.proof,
+            .lifetime = info.lifetime,
+            .description = info.description,
+            .gateway = info.gateway,
+            .note = info.note};
+}
+
+Row to_row(const natterjack::ListedMapping& entry) {
+    return {.transport = entry.transport,
+            .internal = entry.internal,
+            .external = entry.external,
+            .strategy = entry.strategy,
+            .reach = entry.reach,
+            .lifetime = entry.lifetime,
+            .description = entry.description,
+            .gateway = entry.gateway,
+            .ours = entry.ours,
+            .enabled = entry.enabled};
+}
+
+int exit_code_of(const natterjack::Error& error) {
+    switch (error.code) {
+    case Errc::NotFound:
+    case Errc::Timeout: return kNothingOpensPorts;
+    case Errc::Refused:
+    case Errc::Conflict:
+    case Errc::Unsupported: return kRefused;
+    case Errc::InvalidArgument: return kUsage;
+    case Errc::NoNetwork:
+    case Errc::Network: return kNoNetwork;
+    // A gateway that answers nonsense opens nothing.
+    case Errc::Truncated:
+    case Errc::Malformed:
+    case Errc::Mismatch:
+    case Errc::TooLarge:
+    case Errc::Unsafe: return kNothingOpensPorts;
+    case Errc::Cancelled: return kInternal;
+    }
+    return kInternal;
+}
+
+void Report::add(const natterjack::Story& story) {
+    story_.insert(story_.end(), story.begin(), story.end());
+}
+
+void Report::fail(const natterjack::Error& error, const std::string& what) {
+    causes_.push_back(error);
+    errors_.push_back(what + ": " + error.message);
+}
+
+ordered_json Report::to_json() const {
+    ordered_json out = {{"schema", "nat-map/1"}, {"command", options_.command}};
+    if (options_.command == "external") {
+        out["addresses"] = ordered_json::array();
+        for (const auto& address : addresses_) {
+            out["addresses"].push_back({{"strategy", text(to_string(address.strategy))},
+                                        {"gateway", address.gateway.to_string()},
+                                        {"address", address.address.to_string()},
+                                        {"reach", text(to_string(address.reach))}});
+        }
+    } else {
+        out["mappings"] = ordered_json::array();
+        for (const Row& row : rows_) out["mappings"].push_back(nat_map::to_json(row));
+    }
+    if (!causes_.empty()) {
+        out["error"] = {{"code", text(to_string(causes_.front().code))},
+                        {"message", errors_.front()},
+                        {"detail", causes_.front().detail}};
+    }
+    out["story"] = ordered_json::array();
+    for (const auto& line : story_) out["story"].push_back(nat_map::to_json(line));
+    return out;
+}
+
+int Report::print() const {
+    if (options_.json) {
+        std::cout << to_json().dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+    } else {
+        print_rows();
+    }
+    std::cout.flush();
+    for (const auto& error : errors_) std::cerr << "nat-map: " << error << '\n';
+    if (!options_.json) {
+        for (const Row& row : rows_) {
+            if (!row.note.empty()) std::cerr << "nat-map: " << row.note << '\n';
+        }
+        if (options_.verbose || !errors_.empty()) print_story();
+    }
+    if (!std::cout) return kInternal;
+    return causes_.empty() ? kDone : exit_code_of(causes_.front());
+}
+
+void Report::print_rows() const {
+    std::vector<std::vector<std::string>> table;
+    for (const auto& address : addresses_) {
+        table.push_back({address.address.to_string(), text(to_string(address.strategy)),
+                         text(to_string(address.reach)), "gateway " + address.gateway.to_string()});
+    }
+    for (const Row& row : rows_) {
+        auto& line = table.emplace_back();
+        line = {text(to_string(row.transport)), row.external.to_string(), "->",
+                row.internal.to_string(), text(to_string(row.strategy))};
+        if (options_.command == "list") {
+            line.insert(line.end(),
+                        {row.ours ? "ours" : "-", lifetime_text(row),
+                         row.enabled ? row.description : row.description + " (disabled)"});
+        } else if (options_.command == "delete") {
+            line.push_back("deleted");
+        } else {
+            line.insert(line.end(), {text(to_string(row.reach)), text(to_string(row.proof)),
+                                     lifetime_text(row)});
+        }
+    }
+    print_table(table);
+}
+
+void Report::print_story() const {
+    for (const auto& line : story_) {
+        std::cerr << "  " << std::left << std::setw(8) << to_string(line.strategy) << std::setw(16)
+                  << (line.gateway.is_unspecified() ? "" : line.gateway.to_string()) << std::right
+                  << std::setw(5) << line.took.count() << " ms  " << to_string(line.outcome) << ": "
+                  << line.message << '\n';
+    }
+}
+
+void Report::print_event(const std::string& event) const {
+    if (options_.json) {
+        auto out = to_json();
+        out["event"] = event;
+        if (event != "opened") out.erase("story");
+        std::cout << out.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+    } else {
+        for (const Row& row : rows_) {
+            std::cout << event << ' ' << to_string(row.transport) << ' ' << row.external.to_string()
+                      << " -> " << row.internal.to_string() << ' ' << to_string(row.strategy) << ' '
+                      << to_string(row.reach) << ' ' << to_string(row.proof) << ' '
+                      << lifetime_text(row) << '\n';
+        }
+    }
+    std::cout.flush();
+    if (options_.json) return;
+    for (const Row& row : rows_) {
+        if (!row.note.empty()) std::cerr << "nat-map: " << row.note << '\n';
+    }
+}
+
+} // namespace nat_map

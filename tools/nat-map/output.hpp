@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief What nat-map prints: rows for people, JSON (schema nat-map/1) for programs.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include <natterjack/natterjack.hpp>
+
+#include "options.hpp"
+
+namespace nat_map {
+
+/// One mapping as it is shown, wherever it came from.
+struct Row {
+    natterjack::Transport transport = natterjack::Transport::Tcp;
+    natterjack::Endpoint internal;
+    natterjack::Endpoint external;
+    natterjack::Strategy strategy = natterjack::Strategy::Igd;
+    natterjack::Reach reach = natterjack::Reach::Anyone;
+    natterjack::Proof proof = natterjack::Proof::Claimed;
+    std::chrono::seconds lifetime{0};
+    std::string description;
+    natterjack::IpAddress gateway;
+    std::string note;
+    bool ours = true;
+    bool enabled = true;
+};
+
+[[nodiscard]] Row to_row(const natterjack::OpeningInfo& info);
+[[nodiscard]] Row to_row(const natterjack::ListedMapping& entry);
+
+/// The exit code that an error stands for.
+[[nodiscard]] int exit_code_of(const natterjack::Error& error);
+
+/// Collects what a command found, prints it once.
+class Report {
+public:
+    explicit Report(const Options& options) : options_(options) {}
+
+    void add(Row row) { rows_.push_back(std::move(row)); }
+    void add(natterjack::ExternalAddress address) { addresses_.push_back(address); }
+    void add(const natterjack::Story& story);
+    /// The first error decides the exit code.
+    void fail(const natterjack::Error& error, const std::string& what);
+
+    /// Rows or the JSON object on stdout; errors, notes and (verbose, or on failure) the story on
+    /// stderr. Returns the exit code.
+    int print() const;
+    /// The same as one JSON line with an `event`, for `keep`; or a line of text.
+    void print_event(const std::string& event) const;
+
+private:
+    [[nodiscard]] nlohmann::ordered_json to_json() const;
+    void print_rows() const;
+    void print_story() const;
+
+    const Options& options_;
+    std::vector<Row> rows_;
+    std::vector<natterjack::ExternalAddress> addresses_;
+    natterjack::Story story_;
+    std::vector<std::string> errors_;
+    std::vector<natterjack::Error> causes_;
+};
+
+} // namespace nat_map

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "runner.hpp"
+
+#include <csignal>
+#include <iostream>
+
+#include <unistd.h>
+
+#include <glib-unix.h>
+#include <glib.h>
+
+namespace nat_map {
+
+namespace {
+
+constexpr std::chrono::milliseconds kQuitLimit{2000};
+constexpr guint kPatienceMs = 1000;
+
+} // namespace
+
+Runner::Runner()
+    : loop_(natterjack::Loop::on(nullptr)), main_loop_(g_main_loop_new(nullptr, FALSE)) {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+        g_unix_signal_add(signal, handle_signal, this);
+}
+
+Runner::~Runner() {
+    hush();
+    g_main_loop_unref(main_loop_);
+}
+
+int Runner::handle_signal(void* self) {
+    auto* runner = static_cast<Runner*>(self);
+    runner->hush();
+    if (runner->interrupt_) runner->interrupt_();
+    return G_SOURCE_CONTINUE;
+}
+
+void Runner::announce(std::string text) {
+    hush();
+    if (isatty(STDERR_FILENO) == 0) return;
+    announcement_ = std::move(text);
+    announcement_source_ = g_timeout_add(kPatienceMs, show_announcement, this);
+}
+
+int Runner::show_announcement(void* self) {
+    auto* runner = static_cast<Runner*>(self);
+    runner->announcement_source_ = 0;
+    runner->announced_ = true;
+    std::cerr << runner->announcement_ << " ..." << std::flush;
+    return G_SOURCE_REMOVE;
+}
+
+void Runner::hush() {
+    if (announcement_source_ != 0) g_source_remove(announcement_source_);
+    announcement_source_ = 0;
+    if (announced_) std::cerr << "\r\x1b[K" << std::flush;
+    announced_ = false;
+}
+
+int Runner::run() {
+    g_main_loop_run(main_loop_);
+    return exit_code_;
+}
+
+void Runner::quit(int exit_code) {
+    hush();
+    exit_code_ = exit_code;
+    loop_.when_settled(kQuitLimit, [this] { g_main_loop_quit(main_loop_); });
+}
+
+} // namespace nat_map

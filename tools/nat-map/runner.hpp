@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief Runs one command on the main thread: the loop, Ctrl-C, and a word when it takes long.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <natterjack/loop.hpp>
+
+struct _GMainLoop;
+
+namespace nat_map {
+
+/// Iterates GLib's default context until quit(). One a process.
+class Runner {
+public:
+    Runner();
+    ~Runner();
+    Runner(const Runner&) = delete;
+    Runner& operator=(const Runner&) = delete;
+
+    [[nodiscard]] const natterjack::Loop& loop() const { return loop_; }
+
+    /// Called on SIGINT, SIGTERM and SIGHUP, each time.
+    void on_interrupt(std::function<void()> handler) { interrupt_ = std::move(handler); }
+    /// On a terminal, shows \a text on stderr while the command takes longer than a second.
+    void announce(std::string text);
+    /// Takes the announcement away.
+    void hush();
+
+    /// Returns what quit() was given.
+    int run();
+    /// Ends run() once no removal of a mapping is under way any more, at most two seconds later.
+    void quit(int exit_code);
+
+private:
+    static int handle_signal(void* self);
+    static int show_announcement(void* self);
+
+    natterjack::Loop loop_;
+    _GMainLoop* main_loop_;
+    std::function<void()> interrupt_;
+    std::string announcement_;
+    unsigned announcement_source_ = 0;
+    bool announced_ = false;
+    int exit_code_ = 0;
+};
+
+} // namespace nat_map
