@@ -46,7 +46,7 @@ Result<void> store_environments(const Plan& plan, const std::string& log_path) {
     for (const auto& node : plan.nodes) {
         std::string text;
         for (const auto& [name, value] : command_environment(node, log_path)) {
-            text += name + "=" + value + "\n";
+            text.append(name).append("=").append(value).append("\n");
         }
         const auto written = write_file(directory() / node.name, text);
         if (!written) return written.error();
