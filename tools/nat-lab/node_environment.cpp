@@ -27,6 +27,9 @@ std::string current(const char* name) {
 Environment command_environment(const Node& node, const std::string& log_path) {
     auto out = node.environment;
     out["NATLAB_LOG_DIR"] = log_path;
+    std::error_code error;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+    if (!error) out["NATLAB"] = self;
     auto path = current("PATH");
     for (const auto* place : {"/usr/sbin", "/sbin"}) {
         if ((":" + path + ":").find(std::string(":") + place + ":") == std::string::npos) {
