@@ -59,6 +59,12 @@ Result<Message> decode_message(std::string_view text) {
     return message;
 }
 
+// What a header says, bounded and without blanks that only unprintable bytes kept apart.
+std::string value_of(std::string_view header) {
+    const auto value = printable(header, kMaxValue);
+    return std::string(trim(value));
+}
+
 std::string to_text(ByteView datagram) {
     return {datagram.begin(), datagram.end()};
 }
@@ -81,7 +87,7 @@ Result<Search> decode_search(ByteView datagram) {
     const auto text = to_text(datagram);
     const auto message = decode_message(text);
     if (!message) return message.error();
-    Search search{printable((*message)["ST"]), 0};
+    Search search{value_of((*message)["ST"]), 0};
     const auto mx = (*message)["MX"];
     std::from_chars(mx.data(), mx.data() + mx.size(), search.max_wait);
     if (!message->start_line.starts_with("M-SEARCH * HTTP/1.") || (*message)["MAN"] != kDiscover ||
@@ -103,8 +109,8 @@ Result<Response> decode_response(ByteView datagram) {
         return Error{Errc::Malformed, "not an answer to an SSDP search"};
     }
     const auto target = (*message)["ST"].empty() ? (*message)["NT"] : (*message)["ST"];
-    Response response{printable((*message)["LOCATION"]), printable(target),
-                      printable((*message)["USN"]), printable((*message)["SERVER"])};
+    Response response{value_of((*message)["LOCATION"]), value_of(target),
+                      value_of((*message)["USN"]), value_of((*message)["SERVER"])};
     if (response.location.empty() || response.target.empty()) {
         return Error{Errc::Malformed, "SSDP answer names no location or no target"};
     }

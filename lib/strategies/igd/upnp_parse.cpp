@@ -91,20 +91,6 @@ bool parse_enabled(std::string_view text) {
 
 // --- descriptions
 
-bool is_wan_service(std::string_view type) {
-    constexpr std::string_view kPrefixes[] = {
-        "urn:schemas-upnp-org:service:WANIPConnection:",
-        "urn:schemas-upnp-org:service:WANPPPConnection:",
-        // The forum's own name, of which DSL routers made WAN services before there was another.
-        "urn:dslforum-org:service:WANIPConnection:",
-        "urn:dslforum-org:service:WANPPPConnection:",
-    };
-    return std::any_of(std::begin(kPrefixes), std::end(kPrefixes), [&](std::string_view prefix) {
-        return type.starts_with(prefix) && type.size() == prefix.size() + 1 && type.back() >= '1' &&
-               type.back() <= '9';
-    });
-}
-
 bool is_plain_url(std::string_view url) {
     return !url.empty() && std::all_of(url.begin(), url.end(), [](char c) {
         return c > ' ' && c < '\x7f' && c != '<' && c != '>' && c != '"';
@@ -303,6 +289,20 @@ std::optional<PortEntry> make_entry(const Text& text, const EntryNames& names,
 
 } // namespace
 
+bool is_wan_service(std::string_view type) {
+    constexpr std::string_view kPrefixes[] = {
+        "urn:schemas-upnp-org:service:WANIPConnection:",
+        "urn:schemas-upnp-org:service:WANPPPConnection:",
+        // The forum's own name, of which DSL routers made WAN services before there was another.
+        "urn:dslforum-org:service:WANIPConnection:",
+        "urn:dslforum-org:service:WANPPPConnection:",
+    };
+    return std::any_of(std::begin(kPrefixes), std::end(kPrefixes), [&](std::string_view prefix) {
+        return type.starts_with(prefix) && type.size() == prefix.size() + 1 && type.back() >= '1' &&
+               type.back() <= '9';
+    });
+}
+
 Result<Description> parse_description(std::string_view document, const std::string& location) {
     const auto server = http_server_of(location);
     if (!server) return server.error();
@@ -344,6 +344,11 @@ Result<std::variant<Reply, soap::Fault>> parse_reply(std::string_view action,
     if (!number) return Error{Errc::Malformed, "a UPnP error without a code"};
     const auto* text = details.find("errorDescription");
     return std::variant<Reply, soap::Fault>(soap::Fault{*number, text == nullptr ? "" : *text});
+}
+
+std::optional<std::uint16_t> port_in(std::string_view text) {
+    const auto port = parse_number<std::uint16_t>(text);
+    return port && *port != 0 ? port : std::nullopt;
 }
 
 Result<PortEntry> parse_entry(const Reply& reply, const std::optional<EntryKey>& known) {

@@ -42,6 +42,9 @@ struct WanService {
     friend bool operator==(const WanService&, const WanService&) = default;
 };
 
+/// True for the service types that map ports, and for nothing that could break out of a header.
+[[nodiscard]] bool is_wan_service(std::string_view type);
+
 struct Description {
     std::vector<WanService> services; ///< In the order of the document, at most 8.
     std::string product;              ///< Manufacturer and model, for people; may be empty.
@@ -68,6 +71,9 @@ struct Reply {
 /// it
 [[nodiscard]] Result<std::variant<Reply, soap::Fault>> parse_reply(std::string_view action,
                                                                    std::string_view body);
+
+/// A port as gateways write it, 1 to 65535; empty: it is none.
+[[nodiscard]] std::optional<std::uint16_t> port_in(std::string_view text);
 
 /// One entry of a gateway's table.
 struct PortEntry {
