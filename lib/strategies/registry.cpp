@@ -5,6 +5,9 @@
 #ifdef NATTERJACK_HAVE_DIRECT
 #include "strategies/direct/direct_mapper.hpp"
 #endif
+#ifdef NATTERJACK_HAVE_IGD
+#include "strategies/igd/igd_mapper.hpp"
+#endif
 #ifdef NATTERJACK_HAVE_NATPMP
 #include "strategies/natpmp/natpmp_mapper.hpp"
 #endif
@@ -23,7 +26,12 @@ std::unique_ptr<Mapper> make_mapper(Strategy strategy, [[maybe_unused]] const Lo
 #else
         break;
 #endif
-    case Strategy::Igd: break;
+    case Strategy::Igd:
+#ifdef NATTERJACK_HAVE_IGD
+        return make_igd_mapper(loop, path);
+#else
+        break;
+#endif
     case Strategy::Pcp:
 #ifdef NATTERJACK_HAVE_PCP
         return make_pcp_mapper(loop, path);

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+#include "strategies/igd/igd_map.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "net/random.hpp"
+#include "strategies/igd/igd_errors.hpp"
+#include "strategies/igd/igd_questions.hpp"
+#include "strategies/igd/igd_unmap.hpp"
+
+namespace natterjack::igd {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kMaxPorts = 8;
+constexpr int kMax501 = 3;                  // 501 may mean a conflict, and a dozen other things
+constexpr std::size_t kMaxText = 63;        // OpenRequest::description
+constexpr std::uint16_t kFirstHigh = 49152; // RFC 6335 section 6: dynamic ports
+constexpr std::uint16_t kLastHigh = 65535;
+constexpr std::uint16_t kFirstFree = 1024; // WANIPConnection:2 section 2.5.16: below is privileged
+constexpr Duration kAddressLimit = 1000ms;
+constexpr Duration kLinger = 500ms; // for an answer that decides what is to be taken back
+constexpr Lifetime kPermanent{0};
+// WANIPConnection:2 section 2.3.16: the longest lease. Some gateways take this and refuse 0.
+constexpr Lifetime kLongest{604800};
+// A lease that was just granted is read back a little shorter.
+constexpr std::int64_t kAged = 5;
+
+std::uint16_t random_high_port() {
+    return static_cast<std::uint16_t>(net::random_between(kFirstHigh, kLastHigh));
+}
+
+Lifetime granted(Lifetime asked, Lifetime listed) {
+    if (listed == kPermanent || (listed > kLongest && listed > asked)) return asked;
+    const auto missing = std::int64_t{asked.count()} - std::int64_t{listed.count()};
+    return missing >= 0 && missing <= kAged ? asked : listed;
+}
+
+} // namespace
+
+MapOperation::MapOperation(std::shared_ptr<Session> session, MappingRequest request,
+                           TimePoint deadline, Handler handler)
+    : Operation(std::move(session), deadline),
+      request_(std::move(request)),
+      handler_(std::move(handler)),
+      linger_timer_(this->session().loop) {
+    request_.description = printable(request_.description, kMaxText);
+    // Some routers refuse an empty one, and by it we know our own.
+    if (request_.description.empty()) request_.description = "natterjack";
+    wanted_ = request_.renew ? request_.renew->external.port : request_.external_port;
+    if (wanted_ == 0) wanted_ = request_.internal.port;
+    if (request_.renew) use_service_of(*request_.renew);
+}
+
+void MapOperation::begin(const IgdService& service, const std::string& /*product*/) {
+    service_ = service;
+    leases_ = session().only_permanent ? std::vector{kPermanent}
+                                       : std::vector{request_.lifetime, kPermanent, kLongest};
+    const bool same_port = session().same_port && !request_.renew && !request_.exact;
+    ask_external_address();
+    check(same_port ? request_.internal.port : wanted_);
+}
+
+void MapOperation::ask_external_address() {
+    external_.reset();
+    const auto limit = std::min(deadline(), net::now() + kAddressLimit);
+    service_->external_address(limit, guarded([this](const Result<std::string>& text) {
+                                   external_ = text ? external_address_in(*text) : IpAddress();
+                                   if (external_->is_unspecified())
+                                       note("the gateway does not tell its external address");
+                                   if (entry_) complete();
+                               }));
+}
+
+void MapOperation::check(std::uint16_t port) {
+    ++ports_tried_;
+    was_ours_ = false;
+    service_->find_entry(
+        {request_.transport, port}, deadline(), guarded([this, port](const auto& entry) {
+            if (!entry) {
+                if (!retry_afresh(entry.error())) fail(entry.error());
+                return;
+            }
+            if (*entry && !is_ours(**entry)) {
+                return taken(port, {Errc::Conflict, port_name(request_.transport, port) +
+                                                        " of the gateway belongs to " +
+                                                        owner_name(**entry)});
+            }
+            was_ours_ = entry->has_value();
+            add(port);
+        }));
+}
+
+// The port may not be had: another one, unless that is not wanted.
+void MapOperation::taken(std::uint16_t port, const Error& conflict) {
+    if (request_.exact || request_.renew || session().same_port || ports_tried_ >= kMaxPorts) {
+        return fail(conflict);
+    }
+    if (port == wanted_) note(conflict.message + ", so another port was taken");
+    other_port_ = true;
+    check(random_high_port());
+}
+
+void MapOperation::add(std::uint16_t port) {
+    adding_ = port;
+    added_.reset();
+    added_at_ = net::now();
+    const NewMapping mapping{request_.transport, port, request_.internal, request_.description,
+                             leases_.front()};
+    // Not guarded(): also an answer that nobody waits for says what there is to take back.
+    auto handler = [weak = weak_from_this(), this, port](const Result<IgdService::Answer>& answer) {
+        if (const auto self = weak.lock()) added(port, answer);
+    };
+    // The answer is waited for a little longer than anybody waits for this: see linger().
+    const auto limit = deadline() + kLinger;
+    if (other_port_ && service_->service().is_version_2() && !any_unknown_) {
+        service_->add_any(mapping, limit, std::move(handler));
+    } else {
+        service_->add(mapping, limit, std::move(handler));
+    }
+}
+
+void MapOperation::added(std::uint16_t port, const Result<IgdService::Answer>& answer) {
+    if (!adding_) return; // lingered too long
+    adding_.reset();
+    const auto* fault = answer ? std::get_if<soap::Fault>(&*answer) : nullptr;
+    if (fault == nullptr) { // granted, or nobody knows
+        // Only AddAnyPortMapping says which port it is.
+        const auto* reserved = answer ? std::get<Reply>(*answer).find("NewReservedPort") : nullptr;
+        if (reserved != nullptr) port = port_in(*reserved).value_or(port);
+        added_ = port;
+    }
+    if (lingering_) {
+        linger_timer_.stop();
+        if (fault == nullptr) take_back(port);
+        std::exchange(lingered_, nullptr)();
+    } else if (!answer) {
+        fail(answer.error());
+    } else if (fault != nullptr) {
+        refused(port, *fault);
+    } else {
+        read_back(port);
+    }
+}
+
+void MapOperation::refused(std::uint16_t port, const soap::Fault& fault) {
+    const bool any = other_port_ && service_->service().is_version_2() && !any_unknown_;
+    const auto error =
+        upnp_error(fault.code, any ? "AddAnyPortMapping" : "AddPortMapping", fault.description);
+    switch (fault.code) {
+    case kConflict:
+    case kConflictWithOther:
+        // Some say so of what one has already.
+        return was_ours_ ? read_back(port) : taken(port, error);
+    case kActionFailed:
+        return ++failures_501_ < kMax501 && !request_.exact ? taken(port, error) : fail(error);
+    case kNotAuthorized: return port < kFirstFree ? taken(port, error) : fail(error);
+    case kSamePortRequired:
+        session().same_port = true;
+        if (request_.exact || request_.renew || port == request_.internal.port) return fail(error);
+        note("the gateway demands that the external port equals the internal one");
+        return check(request_.internal.port);
+    case kOnlyPermanentLeases:
+        if (leases_.front() == kPermanent) return fail(error);
+        session().only_permanent = true;
+        leases_ = {kPermanent};
+        return add(port);
+    case kInvalidArgs: return next_lease() ? add(port) : fail(error);
+    case kInvalidAction:
+    case kOptionalActionNotImplemented:
+        if (!any) return fail(error);
+        any_unknown_ = true;
+        return add(port);
+    default: return fail(error);
+    }
+}
+
+bool MapOperation::next_lease() {
+    leases_.erase(leases_.begin());
+    return !leases_.empty();
+}
+
+void MapOperation::read_back(std::uint16_t port) {
+    service_->find_entry(
+        {request_.transport, port}, deadline(), guarded([this, port](const auto& entry) {
+            const auto name = port_name(request_.transport, port);
+            if (!entry) return fail(entry.error());
+            if (!*entry) {
+                added_.reset();
+                return fail({Errc::Mismatch, "the gateway says that it opened " + name +
+                                                 ", but its table does not show it; it may be "
+                                                 "full, or UPnP only half switched on"});
+            }
+            if ((*entry)->internal != request_.internal) {
+                added_.reset();
+                return fail({Errc::Conflict, "the gateway says that it opened " + name +
+                                                 ", but it belongs to " + owner_name(**entry)});
+            }
+            if (!(*entry)->enabled) {
+                return fail({Errc::Refused, "the gateway lists " + name +
+                                                " as switched off; look at its settings page"});
+            }
+            entry_ = **entry;
+            if (external_) complete();
+        }));
+}
+
+void MapOperation::complete() {
+    auto mapping = mapping_on(entry_->external_port);
+    mapping.external.address = *external_;
+    mapping.lifetime = granted(leases_.front(), entry_->lease);
+    mapping.description = entry_->description;
+    if (mapping.lifetime == kPermanent) {
+        note("the gateway keeps the mapping until it is deleted");
+    } else if (entry_->lease == kPermanent) {
+        note("the gateway shows no end for the mapping: it may stay until it is deleted");
+    }
+    mapping.note = note_;
+    finish(handler_, Result<Mapping>(std::move(mapping)));
+}
+
+void MapOperation::fail(const Error& error) {
+    if (adding_) {
+        linger();
+    } else if (added_) {
+        take_back(*added_);
+    }
+    finish(handler_, Result<Mapping>(error));
+}
+
+void MapOperation::abandon() {
+    handler_ = nullptr;
+    if (adding_) {
+        linger();
+    } else if (added_) {
+        take_back(*added_);
+    }
+    Operation::abandon();
+}
+
+// Deleting before the addition has been answered could come too early, so its answer is waited for.
+void MapOperation::linger() {
+    if (lingering_ || request_.renew) return;
+    lingering_ = true;
+    lingered_ = net::keep_until_done(session().loop, shared_from_this());
+    linger_timer_.start_after(kLinger, [this] {
+        const auto port = std::exchange(adding_, std::nullopt);
+        if (port) take_back(*port);
+        const auto done = std::exchange(lingered_, nullptr); // may be the end of this
+        done();
+    });
+}
+
+void MapOperation::take_back(std::uint16_t port) {
+    if (request_.renew) return;
+    remove_in_background(shared_session(), mapping_on(port), net::now() + kUndoLimit - kLinger);
+}
+
+bool MapOperation::is_ours(const PortEntry& entry) const {
+    // A renewal knows its entry: some gateways change descriptions.
+    return entry.internal == request_.internal &&
+           (request_.renew || entry.description == request_.description);
+}
+
+Mapping MapOperation::mapping_on(std::uint16_t port) const {
+    Mapping mapping;
+    mapping.strategy = Strategy::Igd;
+    mapping.transport = request_.transport;
+    mapping.internal = request_.internal;
+    mapping.external.port = port;
+    mapping.granted_at = added_at_;
+    mapping.gateway = service_->host();
+    mapping.control_url = service_->service().control_url;
+    mapping.service_type = service_->service().type;
+    mapping.description = request_.description;
+    return mapping;
+}
+
+void MapOperation::note(const std::string& line) {
+    note_ += (note_.empty() ? "" : "; ") + line;
+}
+
+} // namespace natterjack::igd

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "strategies/igd/igd_mapper.hpp"
+
+#include "strategies/igd/igd_map.hpp"
+#include "strategies/igd/igd_questions.hpp"
+#include "strategies/igd/igd_session.hpp"
+#include "strategies/igd/igd_unmap.hpp"
+
+namespace natterjack {
+
+namespace {
+
+class IgdMapper final : public Mapper {
+public:
+    IgdMapper(const Loop& loop, const Path& path)
+        : session_(std::make_shared<igd::Session>(loop, path)) {}
+    ~IgdMapper() override { session_->shut(); }
+    IgdMapper(const IgdMapper&) = delete;
+    IgdMapper& operator=(const IgdMapper&) = delete;
+
+    [[nodiscard]] Strategy strategy() const override { return Strategy::Igd; }
+
+    void probe(TimePoint deadline, std::function<void(Result<Service>)> handler) override {
+        run<igd::ProbeOperation>(deadline, std::move(handler));
+    }
+    void map(const MappingRequest& request, TimePoint deadline,
+             std::function<void(Result<Mapping>)> handler) override {
+        run<igd::MapOperation>(request, deadline, std::move(handler));
+    }
+    void unmap(const Mapping& mapping, TimePoint deadline,
+               std::function<void(Result<void>)> handler) override {
+        run<igd::UnmapOperation>(mapping, deadline, std::move(handler));
+    }
+    void list(TimePoint deadline,
+              std::function<void(Result<std::vector<ListedMapping>>)> handler) override {
+        run<igd::ListOperation>(deadline, std::move(handler));
+    }
+    void external_address(TimePoint deadline,
+                          std::function<void(Result<IpAddress>)> handler) override {
+        run<igd::AddressOperation>(deadline, std::move(handler));
+    }
+
+private:
+    template<class Kind, class... Arguments>
+    void run(Arguments&&... arguments) {
+        session_->run(std::make_shared<Kind>(session_, std::forward<Arguments>(arguments)...));
+    }
+
+    std::shared_ptr<igd::Session> session_;
+};
+
+} // namespace
+
+std::unique_ptr<Mapper> make_igd_mapper(const Loop& loop, const Path& path) {
+    return std::make_unique<IgdMapper>(loop, path);
+}
+
+} // namespace natterjack
