@@ -46,6 +46,7 @@ int add(const Options& options, Runner& runner) {
     });
     runner.announce("asking the gateway");
     opening = std::make_unique<OpenPorts>(options, runner.loop(), [&] {
+        runner.on_interrupt({}); // too late: it is done, and said so
         runner.hush();
         collect(*opening, report, "cannot open");
         for (Port& port : opening->ports()) {
