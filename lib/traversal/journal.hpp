@@ -30,7 +30,7 @@ struct JournalEntry {
 class Journal {
 public:
     static constexpr std::size_t kMaxEntries = 4096;
-    static constexpr std::size_t kMaxBytes = 4U * 1024U * 1024U;
+    static constexpr std::size_t kMaxBytes = std::size_t{4} * 1024 * 1024;
 
     /// \a directory is made when something is first written.
     explicit Journal(std::string directory) : directory_(std::move(directory)) {}

@@ -419,24 +419,27 @@ Mappings::~Mappings() {
 }
 
 void Mappings::list(std::chrono::milliseconds deadline, ListHandler handler) {
-    state_->context.loop.post([state = std::weak_ptr(state_), deadline, handler] {
-        if (const auto self = state.lock()) self->run<ListWork>(deadline, handler);
-    });
+    state_->context.loop.post(
+        [state = std::weak_ptr(state_), deadline, handler = std::move(handler)] {
+            if (const auto self = state.lock()) self->run<ListWork>(deadline, handler);
+        });
 }
 
 void Mappings::remove(std::uint16_t port, Transport transport, std::chrono::milliseconds deadline,
                       ListHandler handler) {
-    state_->context.loop.post([state = std::weak_ptr(state_), port, transport, deadline, handler] {
-        if (const auto self = state.lock()) {
-            self->run<RemoveWork>(port, transport, deadline, handler);
-        }
-    });
+    state_->context.loop.post(
+        [state = std::weak_ptr(state_), port, transport, deadline, handler = std::move(handler)] {
+            if (const auto self = state.lock()) {
+                self->run<RemoveWork>(port, transport, deadline, handler);
+            }
+        });
 }
 
 void Mappings::external(std::chrono::milliseconds deadline, AddressHandler handler) {
-    state_->context.loop.post([state = std::weak_ptr(state_), deadline, handler] {
-        if (const auto self = state.lock()) self->run<ExternalWork>(deadline, handler);
-    });
+    state_->context.loop.post(
+        [state = std::weak_ptr(state_), deadline, handler = std::move(handler)] {
+            if (const auto self = state.lock()) self->run<ExternalWork>(deadline, handler);
+        });
 }
 
 } // namespace natterjack

@@ -14,7 +14,7 @@ namespace natterjack {
 namespace {
 
 constexpr std::uint16_t kStunPort = 3478; // RFC 8489 section 8.1
-constexpr std::size_t kMaxFile = 64U * 1024U;
+constexpr std::size_t kMaxFile = std::size_t{64} * 1024;
 
 std::vector<std::string> candidates() {
     std::vector<std::string> out;
@@ -50,7 +50,7 @@ Result<Servers> parse_servers(std::string_view text) {
         } else if (kind == "turn" && !server.empty()) {
             out.turn.emplace_back(server);
         } else {
-            return Error{Errc::Malformed, where + "neither \"stun HOST:PORT\" nor \"turn URL\"",
+            return Error{Errc::Malformed, where + R"(neither "stun HOST:PORT" nor "turn URL")",
                          number};
         }
         if (out.stun.size() > kMaxServers || out.turn.size() > kMaxServers) {

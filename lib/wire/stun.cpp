@@ -16,7 +16,7 @@ constexpr std::uint8_t kFamilyV6 = 2;
 // RFC 8489 section 5, figure 3: the class's two bits stand among the method's twelve.
 std::uint16_t message_type(Class kind, std::uint16_t method) {
     const unsigned m = method;
-    const unsigned c = static_cast<unsigned>(kind);
+    const auto c = static_cast<unsigned>(kind);
     return static_cast<std::uint16_t>((m & 0x000fU) | ((c & 1U) << 4U) | ((m & 0x0070U) << 1U) |
                                       ((c & 2U) << 7U) | ((m & 0x0f80U) << 2U));
 }
@@ -156,7 +156,7 @@ Result<ErrorCode> error_code(const Message& message) {
     if (attribute == nullptr) return Error{Errc::NotFound, "the STUN message has no error code"};
     ByteReader in(attribute->value);
     in.skip(2); // reserved
-    const int hundreds = in.read<std::uint8_t>() & 7U;
+    const auto hundreds = static_cast<int>(in.read<std::uint8_t>() & 7U);
     const int rest = in.read<std::uint8_t>();
     if (!in.ok() || hundreds < 3 || hundreds > 6 || rest > 99) {
         return Error{Errc::Malformed, "STUN error code"};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <iterator>
+#include <array>
 #include <string_view>
 
 #include "commands.hpp"
@@ -11,9 +11,10 @@ struct Command {
     int (*run)(const nat_map::Options&, nat_map::Runner&);
 };
 
-constexpr Command kCommands[] = {
-    {"add", nat_map::add},           {"list", nat_map::list}, {"delete", nat_map::remove},
-    {"external", nat_map::external}, {"keep", nat_map::keep},
+constexpr std::array kCommands = {
+    Command{"add", nat_map::add},       Command{"list", nat_map::list},
+    Command{"delete", nat_map::remove}, Command{"external", nat_map::external},
+    Command{"keep", nat_map::keep},
 };
 
 } // namespace

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <iostream>
 
@@ -156,16 +157,16 @@ struct Row {
     bool ports;
     bool mapping;
 };
-constexpr Row kCommands[] = {
-    {"add", "Open a port and leave it open for its lifetime", true, true},
-    {"list", "Every mapping that the gateway tells of, ours marked", false, false},
-    {"delete", "Close a port", true, false},
-    {"external", "The gateway's external address, by each protocol", false, false},
-    {"keep", "Open ports, renew them, report changes, close on Ctrl-C", true, true},
+constexpr std::array kCommands = {
+    Row{"add", "Open a port and leave it open for its lifetime", true, true},
+    Row{"list", "Every mapping that the gateway tells of, ours marked", false, false},
+    Row{"delete", "Close a port", true, false},
+    Row{"external", "The gateway's external address, by each protocol", false, false},
+    Row{"keep", "Open ports, renew them, report changes, close on Ctrl-C", true, true},
 };
 
 bool is_command(std::string_view word) {
-    return std::any_of(std::begin(kCommands), std::end(kCommands),
+    return std::any_of(kCommands.begin(), kCommands.end(),
                        [&](const Row& row) { return row.name == word; });
 }
 

@@ -12,15 +12,13 @@
 
 namespace nat_map {
 
-/// Exit codes, as in nat-map(1).
-enum ExitCode : int {
-    kDone = 0,
-    kNothingOpensPorts = 1,
-    kRefused = 2,
-    kUsage = 64,     // EX_USAGE
-    kNoNetwork = 69, // EX_UNAVAILABLE
-    kInternal = 70,  // EX_SOFTWARE
-};
+// Exit codes, as in nat-map(1).
+inline constexpr int kDone = 0;
+inline constexpr int kNothingOpensPorts = 1;
+inline constexpr int kRefused = 2;
+inline constexpr int kUsage = 64;     // EX_USAGE
+inline constexpr int kNoNetwork = 69; // EX_UNAVAILABLE
+inline constexpr int kInternal = 70;  // EX_SOFTWARE
 
 struct Options {
     std::string command; ///< One of the table in main.cpp.

@@ -48,7 +48,7 @@ public:
 
     /// Rows or the JSON object on stdout; errors, notes and (verbose, or on failure) the story on
     /// stderr. Returns the exit code.
-    int print() const;
+    [[nodiscard]] int print() const;
     /// The same as one JSON line with an `event`, for `keep`; or a line of text.
     void print_event(const std::string& event) const;
 

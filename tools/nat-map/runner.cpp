@@ -29,7 +29,7 @@ Runner::~Runner() {
     g_main_loop_unref(main_loop_);
 }
 
-int Runner::handle_signal(void* self) {
+gboolean Runner::handle_signal(gpointer self) {
     auto* runner = static_cast<Runner*>(self);
     runner->hush();
     if (runner->interrupt_) runner->interrupt_();
@@ -43,7 +43,7 @@ void Runner::announce(std::string text) {
     announcement_source_ = g_timeout_add(kPatienceMs, show_announcement, this);
 }
 
-int Runner::show_announcement(void* self) {
+gboolean Runner::show_announcement(gpointer self) {
     auto* runner = static_cast<Runner*>(self);
     runner->announcement_source_ = 0;
     runner->announced_ = true;

@@ -7,9 +7,9 @@
 #include <memory>
 #include <string>
 
-#include <natterjack/loop.hpp>
+#include <glib.h>
 
-struct _GMainLoop;
+#include <natterjack/loop.hpp>
 
 namespace nat_map {
 
@@ -36,14 +36,14 @@ public:
     void quit(int exit_code);
 
 private:
-    static int handle_signal(void* self);
-    static int show_announcement(void* self);
+    static gboolean handle_signal(gpointer self);
+    static gboolean show_announcement(gpointer self);
 
     natterjack::Loop loop_;
-    _GMainLoop* main_loop_;
+    GMainLoop* main_loop_;
     std::function<void()> interrupt_;
     std::string announcement_;
-    unsigned announcement_source_ = 0;
+    guint announcement_source_ = 0;
     bool announced_ = false;
     int exit_code_ = 0;
 };
