@@ -38,10 +38,11 @@ public:
     /// Starts what \a make(handler) returns. \a on_abandoned is called when this is destroyed while
     /// the request is under way: for taking back what it may have got.
     template<class Make>
-    std::uint64_t start(Make&& make, Handler handler, std::function<void()> on_abandoned = {}) {
+    std::uint64_t start(Make&& make, Handler handler,
+                        const std::function<void()>& on_abandoned = {}) {
         const auto id = next_++;
         auto& call = calls_[id];
-        call.on_abandoned = std::move(on_abandoned);
+        call.on_abandoned = on_abandoned;
         call.request = make([this, id, handler = std::move(handler)](Result<Answer> answer) {
             const auto answered = calls_.extract(id); // lives until its handler has returned
             handler(std::move(answer));

@@ -280,12 +280,12 @@ Result<Request> decode_request(ByteView datagram) {
     Request request;
     request.lifetime = Lifetime(in.read<std::uint32_t>());
     request.client = read_address(in);
-    auto body = read_body(in, *opcode);
+    const auto body = read_body(in, *opcode);
     if (!body) return Error{Errc::Unsupported, "PCP opcode", *opcode};
     if (!in.ok()) return Error{Errc::Truncated, "PCP request shorter than its opcode needs"};
     auto options = read_options(in);
     if (!options) return options.error();
-    request.body = *std::move(body);
+    request.body = *body;
     request.options = *std::move(options);
     return request;
 }
@@ -300,12 +300,12 @@ Result<Response> decode_response(ByteView datagram) {
     response.lifetime = Lifetime(in.read<std::uint32_t>());
     response.epoch = Lifetime(in.read<std::uint32_t>());
     in.skip(12); // reserved
-    auto body = read_body(in, *opcode);
+    const auto body = read_body(in, *opcode);
     if (!body) return Error{Errc::Unsupported, "PCP opcode", *opcode};
     if (!in.ok()) return Error{Errc::Truncated, "PCP response shorter than its opcode needs"};
     auto options = read_options(in);
     if (!options && response.result == ResultCode::Success) return options.error();
-    response.body = *std::move(body);
+    response.body = *body;
     if (options) response.options = *std::move(options);
     return response;
 }

@@ -102,7 +102,7 @@ TEST_F(PcpMapper, NamesAnotherInternalHostByThirdParty) {
     ASSERT_TRUE(mapping) << mapping.error().message;
     EXPECT_EQ(mapping->internal.address, request.internal.address);
     EXPECT_EQ(fake_.last_pcp()->options.third_party, request.internal.address);
-    EXPECT_EQ(fake_.mappings().begin()->first.host, request.internal.address);
+    EXPECT_EQ(fake_.mappings().front().key.host, request.internal.address);
     ASSERT_TRUE(client_.unmap(*mapping));
     EXPECT_TRUE(fake_.mappings().empty());
     fake_.behaviour.knows_third_party = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What PCP's and NAT-PMP's mappers have in common, against a gateway that behaves and one that does
 // not.
+#include <array>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -27,8 +28,7 @@ protected:
         return natpmp::decode_map_request(request).has_value();
     }
     [[nodiscard]] const Fake5351::Entry* entry(std::uint8_t protocol, std::uint16_t port) const {
-        const auto found = fake_.mappings().find({kHost, protocol, port});
-        return found != fake_.mappings().end() ? &found->second : nullptr;
+        return fake_.find({kHost, protocol, port});
     }
     void expect_nothing_left() {
         EXPECT_TRUE(drained(runner_));
@@ -75,7 +75,7 @@ TEST_P(Port5351, ProbesMapsRenewsAndUnmaps) {
 TEST_P(Port5351, KeepsUdpAndTcpOfOnePortApart) {
     auto tcp = udp_request();
     tcp.transport = Transport::Tcp;
-    std::optional<Result<Mapping>> answers[2];
+    std::array<std::optional<Result<Mapping>>, 2> answers;
     client_.mapper->map(udp_request(), net::now() + 2s, [&](auto result) { answers[0] = result; });
     client_.mapper->map(tcp, net::now() + 2s, [&](auto result) { answers[1] = result; });
     ASSERT_TRUE(runner_.run_until([&] { return answers[0] && answers[1]; }));
@@ -218,8 +218,7 @@ TEST_P(Port5351, IgnoresAnswersToOtherRequests) {
     fake_.behaviour.spoil = [](const Bytes& request, const Bytes& answer) {
         auto other_opcode = answer;
         other_opcode[1] ^= 0x03U;
-        auto no_answer_at_all = request;
-        std::vector<Reply> replies{{other_opcode}, {no_answer_at_all}};
+        std::vector<Reply> replies{{other_opcode}, {request}};
         if (is_map(request)) {
             auto other_port = answer;
             other_port[is_pcp() ? 41 : 9] ^= 0x01U; // the internal port's low byte

@@ -48,17 +48,31 @@ std::size_t Fake5351::count(std::uint8_t version) const {
 }
 
 std::optional<pcp::Request> Fake5351::last_pcp() const {
-    for (auto seen = requests_.rbegin(); seen != requests_.rend(); ++seen) {
-        if (auto request = pcp::decode_request(seen->payload)) return *std::move(request);
+    std::optional<pcp::Request> last;
+    for (const Seen& seen : requests_) {
+        if (auto request = pcp::decode_request(seen.payload)) last = *std::move(request);
     }
-    return std::nullopt;
+    return last;
 }
 
 std::optional<natpmp::MapRequest> Fake5351::last_natpmp_map() const {
-    for (auto seen = requests_.rbegin(); seen != requests_.rend(); ++seen) {
-        if (const auto request = natpmp::decode_map_request(seen->payload)) return *request;
+    std::optional<natpmp::MapRequest> last;
+    for (const Seen& seen : requests_) {
+        if (const auto request = natpmp::decode_map_request(seen.payload)) last = *request;
     }
-    return std::nullopt;
+    return last;
+}
+
+const Fake5351::Entry* Fake5351::find(const Key& key) const {
+    for (const Entry& entry : mappings_) {
+        if (entry.key == key) return &entry;
+    }
+    return nullptr;
+}
+
+void Fake5351::put(const Entry& entry) {
+    std::erase_if(mappings_, [&](const Entry& old) { return old.key == entry.key; });
+    mappings_.push_back(entry);
 }
 
 void Fake5351::handle(const Endpoint& from, ByteView payload) {
@@ -125,24 +139,23 @@ pcp::ResultCode Fake5351::grant(const pcp::Request& request, pcp::Response& resp
     }
     auto& map = std::get<pcp::Map>(response.body);
     const Key key{options.third_party.value_or(request.client), map.protocol, map.internal_port};
-    const auto known = mappings_.find(key);
-    if (known != mappings_.end() && known->second.nonce != map.nonce) {
+    const Entry* known = find(key);
+    if (known && known->nonce != map.nonce) {
         return pcp::ResultCode::NotAuthorized; // RFC 6887 section 11.3
     }
     if (request.lifetime.count() == 0) {
-        mappings_.erase(key);
+        std::erase_if(mappings_, [&](const Entry& entry) { return entry.key == key; });
         return pcp::ResultCode::Success;
     }
     const auto wanted = map.external_port;
-    const auto port =
-        known != mappings_.end() ? known->second.external_port : free_port(key, wanted);
+    const auto port = known ? known->external_port : free_port(key, wanted);
     if (options.prefer_failure && port != wanted && !behaviour.ignores_prefer_failure) {
         return pcp::ResultCode::CannotProvideExternal;
     }
     response.lifetime = behaviour.lifetime.value_or(request.lifetime);
     map.external_port = port;
     map.external = behaviour.external;
-    mappings_[key] = {port, response.lifetime, map.nonce};
+    put({key, port, response.lifetime, map.nonce});
     return pcp::ResultCode::Success;
 }
 
@@ -162,7 +175,7 @@ std::optional<Fake5351::Bytes> Fake5351::answer_natpmp(const Endpoint& from, con
                      0,
                      1}; // UNSUPP_VERSION
     }
-    const auto refusal = [this](natpmp::Opcode opcode, natpmp::ResultCode result) {
+    const auto refusal = [](natpmp::Opcode opcode, natpmp::ResultCode result) {
         return encode(natpmp::ErrorResponse{static_cast<std::uint8_t>(opcode), result, kEpoch});
     };
     if (natpmp::decode_address_request(request)) {
@@ -186,24 +199,23 @@ std::optional<Fake5351::Bytes> Fake5351::answer_natpmp(const Endpoint& from, con
     const Key key{from.address, pcp::protocol_of(asked->transport), asked->internal_port};
     if (asked->lifetime.count() == 0) {
         // RFC 6886 section 3.4: internal port 0 means all that this host has.
-        std::erase_if(mappings_, [&](const auto& item) {
-            return item.first.host == key.host && (key.internal_port == 0 || item.first == key);
+        std::erase_if(mappings_, [&](const Entry& entry) {
+            return entry.key.host == key.host && (key.internal_port == 0 || entry.key == key);
         });
         return encode(response);
     }
-    const auto known = mappings_.find(key);
-    response.external_port = known != mappings_.end()
-                                 ? known->second.external_port
-                                 : free_port(key, asked->suggested_external_port);
+    const Entry* known = find(key);
+    response.external_port =
+        known ? known->external_port : free_port(key, asked->suggested_external_port);
     response.lifetime = behaviour.lifetime.value_or(asked->lifetime);
-    mappings_[key] = {response.external_port, response.lifetime, {}};
+    put({key, response.external_port, response.lifetime, {}});
     return encode(response);
 }
 
 bool Fake5351::is_free(const Key& key, std::uint16_t port) const {
     if (port == 0 || behaviour.taken.contains(port)) return false;
-    return std::none_of(mappings_.begin(), mappings_.end(), [&](const auto& item) {
-        return item.first.protocol == key.protocol && item.second.external_port == port;
+    return std::none_of(mappings_.begin(), mappings_.end(), [&](const Entry& entry) {
+        return entry.key.protocol == key.protocol && entry.external_port == port;
     });
 }
 

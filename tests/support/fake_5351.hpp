@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <functional>
 #include <list>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -67,9 +66,10 @@ public:
         IpAddress host;
         std::uint8_t protocol = 0; ///< IANA number.
         std::uint16_t internal_port = 0;
-        friend auto operator<=>(const Key&, const Key&) = default;
+        friend bool operator==(const Key&, const Key&) = default;
     };
     struct Entry {
+        Key key;
         std::uint16_t external_port = 0;
         Lifetime lifetime{0};
         pcp::Nonce nonce{}; ///< Zeros: made by NAT-PMP.
@@ -84,7 +84,9 @@ public:
 
     /// All that came in, lost or not.
     [[nodiscard]] const std::vector<Seen>& requests() const { return requests_; }
-    [[nodiscard]] const std::map<Key, Entry>& mappings() const { return mappings_; }
+    [[nodiscard]] const std::vector<Entry>& mappings() const { return mappings_; }
+    /// nullptr: it has no such mapping.
+    [[nodiscard]] const Entry* find(const Key& key) const;
     /// Of version 2, of version 0.
     [[nodiscard]] std::size_t pcp_requests() const { return count(pcp::kVersion); }
     [[nodiscard]] std::size_t natpmp_requests() const { return count(natpmp::kVersion); }
@@ -99,6 +101,8 @@ private:
     [[nodiscard]] std::optional<Bytes> answer_pcp(const Endpoint& from, const Bytes& request);
     [[nodiscard]] std::optional<Bytes> answer_natpmp(const Endpoint& from, const Bytes& request);
     [[nodiscard]] pcp::ResultCode grant(const pcp::Request& request, pcp::Response& response);
+    /// Makes or replaces.
+    void put(const Entry& entry);
     /// The wanted port, or the next that is free for \a key.
     [[nodiscard]] std::uint16_t free_port(const Key& key, std::uint16_t wanted) const;
     [[nodiscard]] bool is_free(const Key& key, std::uint16_t port) const;
@@ -110,7 +114,7 @@ private:
     std::unique_ptr<net::UdpSocket> other_address_;
     std::list<net::Timer> delayed_;
     std::vector<Seen> requests_;
-    std::map<Key, Entry> mappings_;
+    std::vector<Entry> mappings_;
 };
 
 } // namespace natterjack::test

@@ -222,18 +222,18 @@ struct Whole {
 class PcpTruncation : public testing::TestWithParam<Whole> {};
 
 TEST_P(PcpTruncation, IsRejectedAtEveryLength) {
-    const auto& [name, bytes, response, also_whole] = GetParam();
-    for (std::size_t length = 0; length < bytes->size(); ++length) {
-        const auto prefix = ByteView(*bytes).first(length);
+    const Whole& whole = GetParam();
+    for (std::size_t length = 0; length < whole.bytes->size(); ++length) {
+        const auto prefix = ByteView(*whole.bytes).first(length);
         const auto error = [&]() -> std::optional<Errc> {
-            if (response) {
+            if (whole.response) {
                 const auto decoded = decode_response(prefix);
                 return decoded ? std::nullopt : std::optional(decoded.error().code);
             }
             const auto decoded = decode_request(prefix);
             return decoded ? std::nullopt : std::optional(decoded.error().code);
         }();
-        if (also_whole.contains(length)) {
+        if (whole.also_whole.contains(length)) {
             EXPECT_FALSE(error) << length;
         } else if (length >= kHeaderSize && length % 4 != 0) {
             EXPECT_EQ(error, Errc::Malformed) << length;

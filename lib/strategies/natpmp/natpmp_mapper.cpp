@@ -62,7 +62,8 @@ private:
     [[nodiscard]] std::optional<Error> why_not() const;
     [[nodiscard]] std::optional<Error> why_not(const MappingRequest& request) const;
     std::uint64_t ask(NatPmpRequest::Question question, TimePoint deadline,
-                      std::function<void(Answer)> handler, std::function<void()> on_abandoned = {});
+                      std::function<void(Answer)> handler,
+                      const std::function<void()>& on_abandoned = {});
     /// Calls \a handler with \a error on the loop's next turn.
     template<class T>
     void fail(std::function<void(Result<T>)> handler, Error error);
@@ -126,13 +127,13 @@ std::optional<Error> NatPmpMapper::why_not(const MappingRequest& request) const 
 
 std::uint64_t NatPmpMapper::ask(NatPmpRequest::Question question, TimePoint deadline,
                                 std::function<void(Answer)> handler,
-                                std::function<void()> on_abandoned) {
+                                const std::function<void()>& on_abandoned) {
     return requests_.start(
         [&](NatPmpRequest::Handler done) {
             return std::make_unique<NatPmpRequest>(loop_, path_, question, deadline,
                                                    std::move(done));
         },
-        std::move(handler), std::move(on_abandoned));
+        std::move(handler), on_abandoned);
 }
 
 std::function<void()> NatPmpMapper::undo(const Mapping& mapping) const {
@@ -209,8 +210,9 @@ void NatPmpMapper::map(const MappingRequest& request, TimePoint deadline, MapHan
 
 void NatPmpMapper::ask_for_address(const std::shared_ptr<Wish>& wish) {
     const auto patience = std::min(wish->deadline, net::now() + kAddressPatience);
-    auto on_abandoned = [wish, take_back = undo(*wish)] {
-        if (wish->granted && take_back) take_back(); // else the other question takes it back
+    const auto on_abandoned = [this, wish] { // requests_ goes before all that this needs
+        const bool ours = wish->granted && !wish->request.renew;
+        if (ours) undo(wish->mapping)(); // not granted yet: the other question takes it back
     };
     wish->address_request = ask(
         natpmp::AddressRequest{}, patience,
@@ -221,7 +223,7 @@ void NatPmpMapper::ask_for_address(const std::shared_ptr<Wish>& wish) {
             wish->mapping.external.address = external_;
             wish->handler(wish->mapping);
         },
-        std::move(on_abandoned));
+        on_abandoned);
 }
 
 void NatPmpMapper::drop_address_request(Wish& wish) {

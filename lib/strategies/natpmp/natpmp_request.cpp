@@ -39,7 +39,7 @@ public:
     [[nodiscard]] int fd() const { return natpmp_.s; }
 
 private:
-    Result<void> confine(const Path& path);
+    [[nodiscard]] Result<void> confine(const Path& path) const;
 
     natpmp_t natpmp_{.s = -1,
                      .gateway = 0,
@@ -67,7 +67,7 @@ Result<void> Session::open(const Path& path) {
 
 /// libnatpmp lets the routing table choose source and interface. Where that is not the path's
 /// choice, take its socket's connection apart and put it together again bound and confined.
-Result<void> Session::confine(const Path& path) {
+Result<void> Session::confine(const Path& path) const {
     net::SocketAddress chosen;
     if (getsockname(fd(), chosen.raw(), &chosen.length) == 0 &&
         net::to_endpoint(chosen).address == path.source) {

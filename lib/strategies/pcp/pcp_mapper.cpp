@@ -77,7 +77,7 @@ private:
     [[nodiscard]] std::optional<Error> why_not() const;
     [[nodiscard]] std::optional<Error> why_not(const MappingRequest& request) const;
     void ask(pcp::Request request, TimePoint deadline, std::function<void(Answer)> handler,
-             std::function<void()> on_abandoned = {});
+             const std::function<void()>& on_abandoned = {});
     /// Calls \a handler with \a error on the loop's next turn.
     template<class T>
     void fail(std::function<void(Result<T>)> handler, Error error);
@@ -126,13 +126,13 @@ std::optional<Error> PcpMapper::why_not(const MappingRequest& request) const {
 }
 
 void PcpMapper::ask(pcp::Request request, TimePoint deadline, std::function<void(Answer)> handler,
-                    std::function<void()> on_abandoned) {
+                    const std::function<void()>& on_abandoned) {
     requests_.start(
         [&](PcpRequest::Handler done) {
             return std::make_unique<PcpRequest>(loop_, path_, std::move(request), deadline,
                                                 std::move(done));
         },
-        std::move(handler), std::move(on_abandoned));
+        std::move(handler), on_abandoned);
 }
 
 std::function<void()> PcpMapper::undo(const Mapping& mapping) const {
@@ -199,12 +199,12 @@ void PcpMapper::map(const MappingRequest& request, TimePoint deadline, MapHandle
 void PcpMapper::send_map(Wish wish) {
     auto request = map_request(path_, wish.draft, wish.request.lifetime);
     request.options.prefer_failure = wish.prefer_failure;
-    auto on_abandoned = undo(wish);
+    const auto on_abandoned = undo(wish);
     const auto deadline = wish.deadline;
     ask(
         std::move(request), deadline,
         [this, wish = std::move(wish)](const Answer& answer) { handle_map_answer(wish, answer); },
-        std::move(on_abandoned));
+        on_abandoned);
 }
 
 void PcpMapper::handle_map_answer(Wish wish, const Answer& answer) {
