@@ -341,8 +341,10 @@ private:
             ListedMapping gone = listed({.mapping = mapping}, {});
             gone.ours = !ours_.empty();
             removed_.mappings.push_back(std::move(gone));
+            const bool blind = ours_.empty() && member.strategy == Strategy::NatPmp;
             inquiry_.settle(member, StoryLine::Outcome::Opened,
-                            "deleted " + port_name(mapping.external.port, transport_));
+                            blind ? "accepts the deletion, as it does without a mapping, too"
+                                  : "deleted " + port_name(mapping.external.port, transport_));
         };
         const bool single_question = member.strategy != Strategy::Igd;
         member.mapper->unmap(
