@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/text.hpp"
 
+#include <array>
 #include <cstdint>
 
 namespace natterjack {
@@ -29,7 +30,7 @@ Decoded decode_utf8(std::string_view text) {
         if (!is_continuation(text[i])) return {};
         code_point = (code_point << 6U) | (static_cast<unsigned char>(text[i]) & 0x3FU);
     }
-    constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    constexpr std::array<std::uint32_t, 5> kSmallest = {0, 0, 0x80, 0x800, 0x10000};
     const bool surrogate = code_point >= 0xD800 && code_point <= 0xDFFF;
     if (code_point < kSmallest[length] || code_point > 0x10FFFF || surrogate) return {};
     return {code_point, length};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A program as somebody else would write it: it has the public headers and a way to link, nothing else.
+// A program as somebody else would write it: it has the public headers and a way to link, nothing
+// else.
 #include <cstdio>
 
 #include <natterjack/natterjack.hpp>
