@@ -22,7 +22,7 @@ namespace natterjack::net {
 
 namespace {
 
-constexpr std::size_t kChunk = 16U * 1024U;
+constexpr std::size_t kChunk = std::size_t{16} * 1024;
 
 /// Seconds that an unused connection is kept for the next request.
 constexpr unsigned kIdleSeconds = 10;
@@ -31,7 +31,7 @@ constexpr unsigned kIdleSeconds = 10;
 constexpr int kMaxConnections = 8;
 
 /// How many connections we remember. Ids grow for ever; old ones are forgotten.
-constexpr std::size_t kMaxRemembered = 4 * kMaxConnections;
+constexpr std::size_t kMaxRemembered = 32;
 
 bool is_token(std::string_view text) { // RFC 9110 section 5.6.2
     constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
@@ -333,7 +333,7 @@ HttpClient::~HttpClient() {
     soup_session_abort(state_->soup.get());
 }
 
-void HttpClient::send(HttpRequest request, Handler handler) {
+void HttpClient::send(const HttpRequest& request, Handler handler) {
     auto call = std::make_shared<Call>(state_, std::move(handler));
     state_->calls.insert(call);
     call->start(request);

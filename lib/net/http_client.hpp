@@ -24,8 +24,8 @@ struct HttpRequest {
     std::vector<std::pair<std::string, std::string>> headers; ///< Sent spelt exactly so.
     std::string content_type;                                 ///< Empty: no body.
     std::string body;
-    Duration deadline{2000};             ///< For the whole exchange, connecting included.
-    std::size_t max_body = 256U * 1024U; ///< More than this is Errc::TooLarge.
+    Duration deadline{2000}; ///< For the whole exchange, connecting included.
+    std::size_t max_body = std::size_t{256} * 1024; ///< More than this is Errc::TooLarge.
 };
 
 struct HttpResponse {
@@ -57,7 +57,7 @@ public:
     ///                                errno, where there is one)
     /// \retval Errc::Unsafe           the URL is not plain http to a numeric address
     /// \retval Errc::InvalidArgument  the method or a header has a line end or the like in it
-    void send(HttpRequest request, Handler handler);
+    void send(const HttpRequest& request, Handler handler);
 
 private:
     struct State;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <array>
 #include <cerrno>
 #include <string>
 
@@ -29,7 +30,7 @@ std::unique_ptr<UdpSocket> open_in_router(const LoopRunner& runner, const Endpoi
     return open_at(runner, where);
 }
 
-constexpr std::uint8_t kPayload[] = {'x'};
+constexpr std::array<std::uint8_t, 1> kPayload = {'x'};
 
 TEST(PrivateNetwork, LetsAFakeGatewayServeTheHostOnOneLoop) {
     LoopRunner runner;

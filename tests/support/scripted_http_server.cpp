@@ -65,7 +65,9 @@ std::string head_of(const ScriptedResponse& response) {
     if (!response.endless) {
         head += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
     }
-    for (const auto& [name, value] : response.headers) head += name + ": " + value + "\r\n";
+    for (const auto& [name, value] : response.headers) {
+        head.append(name).append(": ").append(value).append("\r\n");
+    }
     if (response.close_after || response.endless) head += "Connection: close\r\n";
     return head + "\r\n";
 }
