@@ -32,7 +32,8 @@ template<std::size_t N>
     for (std::size_t i = 0; i < text.size(); ++i) {
         const auto digit = kDigits.find(text[i]);
         if (digit == std::string_view::npos) return std::nullopt;
-        out[i / 2] = static_cast<std::uint8_t>((out[i / 2] << 4U) | digit);
+        out[i / 2] =
+            static_cast<std::uint8_t>((unsigned{out[i / 2]} << 4U) | static_cast<unsigned>(digit));
     }
     return out;
 }
