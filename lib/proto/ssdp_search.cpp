@@ -2,6 +2,7 @@
 #include "proto/ssdp_search.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.hpp"
 
@@ -70,12 +71,11 @@ bool SsdpSearch::is_local(const IpAddress& address) const {
 // A root device may be anything, so only the gateway is worth a look for being one: other hosts'
 // televisions and printers answer that search too.
 bool SsdpSearch::is_wanted(const ssdp::Response& response, bool from_gateway) const {
-    constexpr std::string_view kSigns[] = {
+    constexpr std::array<std::string_view, 3> kSigns = {
         ":InternetGatewayDevice:", ":WANIPConnection:", ":WANPPPConnection:"};
-    const bool says_gateway =
-        std::any_of(std::begin(kSigns), std::end(kSigns), [&](std::string_view sign) {
-            return response.target.find(sign) != std::string::npos;
-        });
+    const bool says_gateway = std::any_of(kSigns.begin(), kSigns.end(), [&](std::string_view sign) {
+        return response.target.find(sign) != std::string::npos;
+    });
     return says_gateway || (from_gateway && response.target == ssdp::kRootDevice);
 }
 
