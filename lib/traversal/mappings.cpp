@@ -54,12 +54,6 @@ std::string port_name(std::uint16_t port, Transport transport) {
     return std::to_string(port) + "/" + std::string(to_string(transport));
 }
 
-/// One question to the gateways, from first send to the handler. Belongs to the loop's thread.
-class Work {
-public:
-    virtual ~Work() = default;
-};
-
 /// What every kind of work needs.
 struct Context {
     Loop loop;
@@ -77,53 +71,84 @@ OpenFailure nobody(const Inquiry& inquiry, const std::string& what) {
     return {{Errc::NotFound, what}, inquiry.story()};
 }
 
-class ListWork final : public Work {
+/// One question to the gateways, from first send to the handler. Belongs to the loop's thread.
+class Work {
 public:
-    ListWork(const Context& context, std::chrono::milliseconds limit, ListHandler handler)
+    virtual ~Work() = default;
+};
+
+/// What all kinds of work do alike: begin on the loop's next turn, ask every member, finish. \a
+/// Found is what the handler gets.
+template<class Found>
+class Question : public Work {
+public:
+    using Handler = std::function<void(Result<Found, OpenFailure>)>;
+
+    Question(const Context& context, std::chrono::milliseconds limit, Handler handler)
         : journal_(context.parts.journal),
-          handler_(std::move(handler)),
           inquiry_(context.loop, context.parts, context.choice, context.strategies),
+          handler_(std::move(handler)),
           start_timer_(context.loop) {
         start_timer_.start_at(net::now(), [this, limit] { start(limit); });
     }
 
+protected:
+    virtual void ask(Inquiry::Member& member) = 0;
+    virtual void finish() = 0;
+
+    /// The handler may destroy this.
+    void answer(Result<Found, OpenFailure> result) {
+        std::exchange(handler_, nullptr)(std::move(result));
+    }
+    /// For protocols that ask once: nobody there is known sooner than the caller's deadline.
+    [[nodiscard]] TimePoint silence() const { return std::min(deadline_, net::now() + kSilence); }
+
+    Journal journal_;
+    Inquiry inquiry_;
+    TimePoint deadline_;
+
 private:
     void start(std::chrono::milliseconds limit) {
         if (!inquiry_.ready()) {
-            std::exchange(handler_, nullptr)(OpenFailure{inquiry_.ready().error(), {}});
+            answer(OpenFailure{inquiry_.ready().error(), {}});
             return;
         }
-        const auto deadline = net::now() + limit;
-        inquiry_.ask([this, deadline](Inquiry::Member& member) { ask(member, deadline); },
-                     [this] { finish(); });
+        deadline_ = net::now() + limit;
+        inquiry_.ask([this](Inquiry::Member& member) { ask(member); }, [this] { finish(); });
     }
 
+    Handler handler_;
+    net::Timer start_timer_;
+};
+
+class ListWork final : public Question<Mappings::Listing> {
+public:
+    using Question::Question;
+
+private:
     // IGD can list. The others are only asked whether they are there: a gateway without IGD is no
     // failure, it just keeps its table to itself.
-    void ask(Inquiry::Member& member, TimePoint deadline) {
+    void ask(Inquiry::Member& member) override {
         if (member.strategy != Strategy::Igd) {
-            member.mapper->probe(std::min(deadline, net::now() + kSilence),
-                                 [this, &member](const Result<Service>& answer) {
-                                     if (!answer) return inquiry_.settle(member, answer.error());
-                                     someone_ = true;
-                                     inquiry_.settle(member, StoryLine::Outcome::Spare,
-                                                     "answers, but cannot list its mappings");
-                                 });
+            member.mapper->probe(silence(), [this, &member](const Result<Service>& answer) {
+                if (!answer) return inquiry_.settle(member, answer.error());
+                someone_ = true;
+                inquiry_.settle(member, StoryLine::Outcome::Spare,
+                                "answers, but cannot list its mappings");
+            });
             return;
         }
-        member.mapper->list(deadline,
-                            [this, &member, deadline](Result<std::vector<ListedMapping>> answer) {
-                                if (!answer) return inquiry_.settle(member, answer.error());
-                                someone_ = true;
-                                add_listed(member, *std::move(answer), deadline);
-                            });
+        member.mapper->list(deadline_, [this, &member](Result<std::vector<ListedMapping>> answer) {
+            if (!answer) return inquiry_.settle(member, answer.error());
+            someone_ = true;
+            add_listed(member, *std::move(answer));
+        });
     }
 
     // Tables name no external address: the gateway has one for all of them.
-    void add_listed(Inquiry::Member& member, std::vector<ListedMapping> entries,
-                    TimePoint deadline) {
-        member.mapper->external_address(deadline, [this, &member, entries = std::move(entries)](
-                                                      const Result<IpAddress>& external) mutable {
+    void add_listed(Inquiry::Member& member, std::vector<ListedMapping> entries) {
+        member.mapper->external_address(deadline_, [this, &member, entries = std::move(entries)](
+                                                       const Result<IpAddress>& external) mutable {
             const auto count = entries.size();
             for (auto& entry : entries) {
                 entry.gateway = member.path.gateway;
@@ -136,15 +161,14 @@ private:
         });
     }
 
-    void finish() {
+    void finish() override {
         const auto now = Clock::now();
         for (const JournalEntry& entry : journal_.read(now)) add_ours(entry, now);
         listing_.story = inquiry_.story();
-        auto handler = std::exchange(handler_, nullptr);
         if (!someone_ && listing_.mappings.empty()) {
-            handler(nobody(inquiry_, "nothing here lists mappings: no gateway answers UPnP IGD"));
+            answer(nobody(inquiry_, "nothing here lists mappings: no gateway answers UPnP IGD"));
         } else {
-            handler(std::move(listing_));
+            answer(std::move(listing_));
         }
     }
 
@@ -172,47 +196,26 @@ private:
         listing_.mappings.push_back(listed(entry, now));
     }
 
-    Journal journal_;
-    ListHandler handler_;
-    Inquiry inquiry_;
-    net::Timer start_timer_;
     Mappings::Listing listing_;
     bool someone_ = false;
 };
 
-class ExternalWork final : public Work {
+class ExternalWork final : public Question<Mappings::Addresses> {
 public:
-    ExternalWork(const Context& context, std::chrono::milliseconds limit, AddressHandler handler)
-        : handler_(std::move(handler)),
-          inquiry_(context.loop, context.parts, context.choice, context.strategies),
-          start_timer_(context.loop) {
-        start_timer_.start_at(net::now(), [this, limit] { start(limit); });
-    }
+    using Question::Question;
 
 private:
-    void start(std::chrono::milliseconds limit) {
-        if (!inquiry_.ready()) {
-            std::exchange(handler_, nullptr)(OpenFailure{inquiry_.ready().error(), {}});
-            return;
-        }
-        const auto deadline = net::now() + limit;
-        inquiry_.ask([this, deadline](Inquiry::Member& member) { ask(member, deadline); },
-                     [this] { finish(); });
-    }
-
-    void ask(Inquiry::Member& member, TimePoint deadline) {
+    void ask(Inquiry::Member& member) override {
         if (member.strategy == Strategy::Pcp) { // it says so only when it maps
-            member.mapper->probe(std::min(deadline, net::now() + kSilence),
-                                 [this, &member](const Result<Service>& answer) {
-                                     if (!answer) return inquiry_.settle(member, answer.error());
-                                     inquiry_.settle(member, StoryLine::Outcome::Spare,
-                                                     "answers, but tells the external address only "
-                                                     "with a mapping");
-                                 });
+            member.mapper->probe(silence(), [this, &member](const Result<Service>& answer) {
+                if (!answer) return inquiry_.settle(member, answer.error());
+                inquiry_.settle(member, StoryLine::Outcome::Spare,
+                                "answers, but tells the external address only "
+                                "with a mapping");
+            });
             return;
         }
-        const auto until =
-            member.strategy == Strategy::Igd ? deadline : std::min(deadline, net::now() + kSilence);
+        const auto until = member.strategy == Strategy::Igd ? deadline_ : silence();
         member.mapper->external_address(until, [this, &member](const Result<IpAddress>& answer) {
             if (!answer) return inquiry_.settle(member, answer.error());
             addresses_.addresses.push_back({.strategy = member.strategy,
@@ -223,46 +226,27 @@ private:
         });
     }
 
-    void finish() {
+    void finish() override {
         addresses_.story = inquiry_.story();
         std::stable_sort(addresses_.addresses.begin(), addresses_.addresses.end(),
                          [](const auto& a, const auto& b) { return a.strategy < b.strategy; });
-        auto handler = std::exchange(handler_, nullptr);
         if (addresses_.addresses.empty()) {
-            handler(nobody(inquiry_, "no gateway here tells its external address"));
+            answer(nobody(inquiry_, "no gateway here tells its external address"));
         } else {
-            handler(std::move(addresses_));
+            answer(std::move(addresses_));
         }
     }
 
-    AddressHandler handler_;
-    Inquiry inquiry_;
-    net::Timer start_timer_;
     Mappings::Addresses addresses_;
 };
 
 /// Deletes what the journal knows of the port, by the protocol and the nonce that made it; what it
 /// does not know is looked up in the gateway's own list, or left to NAT-PMP, which needs no look.
-class RemoveWork final : public Work {
+class RemoveWork final : public Question<Mappings::Listing> {
 public:
     RemoveWork(const Context& context, std::uint16_t port, Transport transport,
                std::chrono::milliseconds limit, ListHandler handler)
-        : journal_(context.parts.journal),
-          port_(port),
-          transport_(transport),
-          handler_(std::move(handler)),
-          inquiry_(context.loop, context.parts, context.choice, context.strategies),
-          start_timer_(context.loop) {
-        start_timer_.start_at(net::now(), [this, limit] { start(limit); });
-    }
-
-private:
-    void start(std::chrono::milliseconds limit) {
-        if (!inquiry_.ready()) {
-            std::exchange(handler_, nullptr)(OpenFailure{inquiry_.ready().error(), {}});
-            return;
-        }
-        deadline_ = net::now() + limit;
+        : Question(context, limit, std::move(handler)), port_(port), transport_(transport) {
         for (const JournalEntry& entry : journal_.read(Clock::now())) {
             const Mapping& mapping = entry.mapping;
             if (mapping.transport != transport_) continue;
@@ -270,10 +254,10 @@ private:
                 ours_.push_back(mapping);
             }
         }
-        inquiry_.ask([this](Inquiry::Member& member) { ask(member); }, [this] { finish(); });
     }
 
-    void ask(Inquiry::Member& member) {
+private:
+    void ask(Inquiry::Member& member) override {
         const auto mine = std::find_if(ours_.begin(), ours_.end(), [&](const Mapping& mapping) {
             return mapping.strategy == member.strategy && mapping.gateway == member.path.gateway;
         });
@@ -347,23 +331,20 @@ private:
                                   : "deleted " + port_name(mapping.external.port, transport_));
         };
         const bool single_question = member.strategy != Strategy::Igd;
-        member.mapper->unmap(
-            mapping, single_question ? std::min(deadline_, net::now() + kSilence) : deadline_,
-            handler);
+        member.mapper->unmap(mapping, single_question ? silence() : deadline_, handler);
     }
 
     void forget(const Mapping& mapping) { (void)journal_.erase(mapping, Clock::now()); }
 
-    void finish() {
+    void finish() override {
         removed_.story = inquiry_.story();
-        auto handler = std::exchange(handler_, nullptr);
         if (foreign_) {
-            handler(OpenFailure{conflict(), removed_.story});
+            answer(OpenFailure{conflict(), removed_.story});
         } else if (removed_.mappings.empty() || listed_nowhere_) {
             // Where a list says there is none, NAT-PMP's blind yes means nothing.
-            handler(nobody(inquiry_, "nothing here opens ports, so there is nothing to delete"));
+            answer(nobody(inquiry_, "nothing here opens ports, so there is nothing to delete"));
         } else {
-            handler(std::move(removed_));
+            answer(std::move(removed_));
         }
     }
 
@@ -376,13 +357,8 @@ private:
         return {Errc::Conflict, port_name(port_, transport_) + " belongs to another host"};
     }
 
-    Journal journal_;
     std::uint16_t port_;
     Transport transport_;
-    ListHandler handler_;
-    Inquiry inquiry_;
-    net::Timer start_timer_;
-    TimePoint deadline_;
     std::vector<Mapping> ours_;
     Mappings::Listing removed_;
     bool foreign_ = false;
