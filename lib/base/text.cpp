@@ -32,7 +32,7 @@ Decoded decode_utf8(std::string_view text) {
     }
     constexpr std::array<std::uint32_t, 5> kSmallest = {0, 0, 0x80, 0x800, 0x10000};
     const bool surrogate = code_point >= 0xD800 && code_point <= 0xDFFF;
-    if (code_point < kSmallest[length] || code_point > 0x10FFFF || surrogate) return {};
+    if (code_point < kSmallest.at(length) || code_point > 0x10FFFF || surrogate) return {};
     return {code_point, length};
 }
 

@@ -2,6 +2,7 @@
 #include "wire/xml.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <optional>
@@ -54,8 +55,8 @@ void append_decoded(std::string& out, std::string_view text) {
         std::string_view name;
         char character;
     };
-    constexpr Named kNamed[] = {
-        {"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}};
+    constexpr std::array kNamed = {Named{"amp", '&'}, Named{"lt", '<'}, Named{"gt", '>'},
+                                   Named{"quot", '"'}, Named{"apos", '\''}};
     while (!text.empty()) {
         const auto ampersand = text.find('&');
         out += text.substr(0, ampersand);
@@ -64,11 +65,10 @@ void append_decoded(std::string& out, std::string_view text) {
         const auto semicolon = text.substr(0, kMaxEntity).find(';');
         const auto name = semicolon == std::string_view::npos ? std::string_view()
                                                               : text.substr(1, semicolon - 1);
-        const auto* const named =
-            std::find_if(std::begin(kNamed), std::end(kNamed),
-                         [&](const Named& entity) { return entity.name == name; });
+        const auto* const named = std::find_if(
+            kNamed.begin(), kNamed.end(), [&](const Named& entity) { return entity.name == name; });
         std::size_t used = semicolon + 1;
-        if (named != std::end(kNamed)) {
+        if (named != kNamed.end()) {
             out += named->character;
         } else if (const auto code_point = character_reference(name)) {
             append_utf8(out, *code_point);

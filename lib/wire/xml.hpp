@@ -17,8 +17,8 @@
 namespace natterjack::xml {
 
 struct Limits {
-    std::size_t bytes = 256U * 1024U; ///< Descriptions of real routers have 2 to 20 KiB.
-    std::size_t depth = 32;           ///< Real ones nest 10 deep.
+    std::size_t bytes = std::size_t{256} * 1024; ///< Descriptions of real routers have 2 to 20 KiB.
+    std::size_t depth = 32;                      ///< Real ones nest 10 deep.
     std::size_t elements = 4096;
 };
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <array>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -97,11 +98,11 @@ TEST(SsdpSearch, AsksGatewayAndGroupForThreeTargetsFourTimes) {
     SearchRun run;
     run.run();
     ASSERT_EQ(run.sent.size(), 24U);
-    constexpr Duration kTimes[] = {0ms, 100ms, 300ms, 700ms};
+    constexpr std::array kTimes = {Duration(0), Duration(100), Duration(300), Duration(700)};
     std::set<std::pair<Endpoint, std::string>> round;
     for (std::size_t i = 0; i < run.sent.size(); ++i) {
         const auto& [when, datagram] = run.sent[i];
-        EXPECT_EQ(when, kTimes[i / 6]);
+        EXPECT_EQ(when, kTimes.at(i / 6));
         const auto search = ssdp::decode_search(datagram.payload);
         ASSERT_TRUE(search);
         round.emplace(datagram.to, search->target);

@@ -25,9 +25,9 @@ class Session {
 public:
     using ServiceHandler = std::function<void(Result<FoundGateway>)>;
 
-    Session(const Loop& on_loop, const Path& on_path)
-        : loop(on_loop),
-          path(on_path),
+    Session(Loop on_loop, Path on_path)
+        : loop(std::move(on_loop)),
+          path(std::move(on_path)),
           http(std::make_shared<net::HttpClient>(loop, path.source)) {}
 
     /// The service found before, else that of a discovery, which all who ask share. May answer

@@ -2,6 +2,7 @@
 #include "strategies/igd/upnp_parse.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <functional>
@@ -290,14 +291,13 @@ std::optional<PortEntry> make_entry(const Text& text, const EntryNames& names,
 } // namespace
 
 bool is_wan_service(std::string_view type) {
-    constexpr std::string_view kPrefixes[] = {
-        "urn:schemas-upnp-org:service:WANIPConnection:",
-        "urn:schemas-upnp-org:service:WANPPPConnection:",
+    constexpr std::array kPrefixes = {
+        std::string_view("urn:schemas-upnp-org:service:WANIPConnection:"),
+        std::string_view("urn:schemas-upnp-org:service:WANPPPConnection:"),
         // The forum's own name, of which DSL routers made WAN services before there was another.
-        "urn:dslforum-org:service:WANIPConnection:",
-        "urn:dslforum-org:service:WANPPPConnection:",
-    };
-    return std::any_of(std::begin(kPrefixes), std::end(kPrefixes), [&](std::string_view prefix) {
+        std::string_view("urn:dslforum-org:service:WANIPConnection:"),
+        std::string_view("urn:dslforum-org:service:WANPPPConnection:")};
+    return std::any_of(kPrefixes.begin(), kPrefixes.end(), [&](std::string_view prefix) {
         return type.starts_with(prefix) && type.size() == prefix.size() + 1 && type.back() >= '1' &&
                type.back() <= '9';
     });

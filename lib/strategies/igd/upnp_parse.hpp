@@ -26,8 +26,8 @@
 namespace natterjack::igd {
 
 /// Longest description of a device, and longest reply, in bytes.
-inline constexpr std::size_t kMaxDescription = 256U * 1024U;
-inline constexpr std::size_t kMaxReply = 64U * 1024U;
+inline constexpr std::size_t kMaxDescription = std::size_t{256} * 1024;
+inline constexpr std::size_t kMaxReply = std::size_t{64} * 1024;
 /// More entries than this are not read from one gateway.
 inline constexpr std::size_t kMaxEntries = 1000;
 
