@@ -29,6 +29,14 @@ protected:
         runner_.run_pending();
     }
 
+    void TearDown() override {
+        attempt_ = {};
+        result_.reset();
+        runner_.run_pending();
+        house_.confirm_removals();
+        runner_.run_pending();
+    }
+
     void fail_all_but(Strategy strategy) {
         for (const Strategy other : {Strategy::Igd, Strategy::Pcp, Strategy::NatPmp}) {
             if (other != strategy) fire(house_.at(other).probe, kSilent);

@@ -31,18 +31,25 @@ public:
     };
 
     [[nodiscard]] Calls& at(Strategy strategy, IpAddress gateway = kGateway) {
-        return calls_[{strategy, gateway}];
+        return *calls_of(strategy, gateway);
     }
 
     [[nodiscard]] ChainParts parts(std::string journal_directory = {}) {
         return {.make_mapper = [this](Strategy strategy, const Loop&,
                                       const Path& path) -> std::unique_ptr<Mapper> {
                     return std::make_unique<ScriptedMapper>(strategy, path,
-                                                            at(strategy, path.gateway));
+                                                            calls_of(strategy, path.gateway));
                 },
                 .read_network = [this]() -> Result<net::Network> { return network; },
                 .read_servers = []() -> Result<Servers> { return Servers{}; },
                 .journal = Journal(std::move(journal_directory))};
+    }
+
+    /// Says yes to every removal that waits: for the end of a test.
+    void confirm_removals() {
+        for (auto& [key, calls] : calls_) {
+            if (auto handler = std::exchange(calls->unmap, nullptr)) handler({});
+        }
     }
 
     /// A mapping as the strategy would grant it, outside at \a external.
@@ -66,29 +73,29 @@ public:
 private:
     class ScriptedMapper final : public Mapper {
     public:
-        ScriptedMapper(Strategy strategy, Path path, Calls& calls)
-            : strategy_(strategy), path_(std::move(path)), calls_(calls) {
-            ++calls_.alive;
+        ScriptedMapper(Strategy strategy, Path path, std::shared_ptr<Calls> calls)
+            : strategy_(strategy), path_(std::move(path)), calls_(std::move(calls)) {
+            ++calls_->alive;
         }
         ~ScriptedMapper() override {
-            if (--calls_.alive > 0) return;
-            calls_.probe = nullptr;
-            calls_.map = nullptr;
-            calls_.unmap = nullptr;
+            if (--calls_->alive > 0) return;
+            calls_->probe = nullptr;
+            calls_->map = nullptr;
+            calls_->unmap = nullptr;
         }
         [[nodiscard]] Strategy strategy() const override { return strategy_; }
         void probe(TimePoint, std::function<void(Result<Service>)> handler) override {
-            calls_.probe = std::move(handler);
+            calls_->probe = std::move(handler);
         }
         void map(const MappingRequest& request, TimePoint,
                  std::function<void(Result<Mapping>)> handler) override {
-            calls_.request = request;
-            calls_.map = std::move(handler);
-            ++calls_.maps;
+            calls_->request = request;
+            calls_->map = std::move(handler);
+            ++calls_->maps;
         }
         void unmap(const Mapping&, TimePoint, std::function<void(Result<void>)> handler) override {
-            calls_.unmap = std::move(handler);
-            ++calls_.unmaps;
+            calls_->unmap = std::move(handler);
+            ++calls_->unmaps;
         }
         void list(TimePoint,
                   std::function<void(Result<std::vector<ListedMapping>>)> handler) override {
@@ -101,7 +108,7 @@ private:
     private:
         Strategy strategy_;
         Path path_;
-        Calls& calls_;
+        std::shared_ptr<Calls> calls_; // mappers may outlive the house, on a loop that ends
     };
 
     static net::Network home() {
@@ -115,7 +122,13 @@ private:
         return out;
     }
 
-    std::map<Key, Calls> calls_;
+    [[nodiscard]] std::shared_ptr<Calls> calls_of(Strategy strategy, IpAddress gateway) {
+        auto& calls = calls_[{strategy, gateway}];
+        if (!calls) calls = std::make_shared<Calls>();
+        return calls;
+    }
+
+    std::map<Key, std::shared_ptr<Calls>> calls_;
 };
 
 /// Answers a scripted call: the handler is taken out first, as a real mapper would.

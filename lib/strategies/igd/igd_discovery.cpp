@@ -154,8 +154,7 @@ void IgdDiscovery::State::fetch(const SsdpDevice& device) {
     request.deadline =
         std::min(kDescriptionLimit, std::chrono::ceil<Duration>(deadline_ - net::now()));
     request.max_body = kMaxDescription;
-    http_->send(std::move(request),
-                guarded([this, &candidate](const Result<net::HttpResponse>& response) {
+    http_->send(request, guarded([this, &candidate](const Result<net::HttpResponse>& response) {
                     read_description(candidate, response);
                     conclude();
                 }));

@@ -2,6 +2,7 @@
 #include "strategies/igd/igd_errors.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "base/text.hpp"
@@ -17,7 +18,7 @@ struct Meaning {
     std::string_view words; ///< What happened, and what to do.
 };
 
-constexpr Meaning kMeanings[] = {
+constexpr auto kMeanings = std::to_array<Meaning>({
     {401, Errc::Unsupported,
      "it does not know this action; its UPnP is incomplete or switched off"},
     {402, Errc::Refused, "it does not accept these arguments; try another lifetime or description"},
@@ -51,17 +52,17 @@ constexpr Meaning kMeanings[] = {
     {731, Errc::Refused, "its table cannot be changed by UPnP now; look at its settings page"},
     {732, Errc::Refused, "it does not forward to an unnamed internal port; name one"},
     {733, Errc::Refused, "it finds the arguments inconsistent; try another port"},
-};
+});
 
 } // namespace
 
 Error upnp_error(int code, std::string_view action, std::string_view said) {
     const auto* const known =
-        std::find_if(std::begin(kMeanings), std::end(kMeanings),
+        std::find_if(kMeanings.begin(), kMeanings.end(),
                      [&](const Meaning& meaning) { return meaning.code == code; });
     Errc errc = Errc::Refused;
     std::string words;
-    if (known != std::end(kMeanings)) {
+    if (known != kMeanings.end()) {
         errc = known->errc;
         words = known->words;
     } else {

@@ -146,7 +146,7 @@ void IgdService::call(const std::string& action, soap::Arguments arguments, Time
     http.body = soap::encode(request);
     http.deadline = std::chrono::ceil<Duration>(deadline - net::now());
     http.max_body = kMaxReply;
-    client->send(std::move(http),
+    client->send(http,
                  [action, handler = std::move(handler)](const Result<net::HttpResponse>& response) {
                      handler(response ? judge(action, *response) : response.error());
                  });
@@ -165,7 +165,7 @@ void IgdService::remove(const EntryKey& key, TimePoint deadline, Handler<Answer>
     call("DeletePortMapping", arguments_of(key), deadline, std::move(handler));
 }
 
-void IgdService::external_address(TimePoint deadline, Handler<std::string> handler) const {
+void IgdService::external_address(TimePoint deadline, const Handler<std::string>& handler) const {
     const std::string action = "GetExternalIPAddress";
     call(action, {}, deadline, [=](const Result<Answer>& answer) {
         if (!answer) return handler(answer.error());
@@ -177,7 +177,7 @@ void IgdService::external_address(TimePoint deadline, Handler<std::string> handl
     });
 }
 
-void IgdService::is_connected(TimePoint deadline, Handler<bool> handler) const {
+void IgdService::is_connected(TimePoint deadline, const Handler<bool>& handler) const {
     call("GetStatusInfo", {}, deadline, [=](const Result<Answer>& answer) {
         if (!answer) return handler(answer.error());
         const auto* reply = std::get_if<Reply>(&*answer);
@@ -188,7 +188,7 @@ void IgdService::is_connected(TimePoint deadline, Handler<bool> handler) const {
 }
 
 void IgdService::find_entry(const EntryKey& key, TimePoint deadline,
-                            Handler<std::optional<PortEntry>> handler) const {
+                            const Handler<std::optional<PortEntry>>& handler) const {
     const auto look_through_all = [service = *this, key, deadline, handler] {
         const auto is_it = [key](const PortEntry& entry) {
             return entry.transport == key.transport && entry.external_port == key.external_port;
@@ -214,7 +214,7 @@ void IgdService::find_entry(const EntryKey& key, TimePoint deadline,
 }
 
 void IgdService::entry_at(std::size_t index, TimePoint deadline,
-                          Handler<std::variant<PortEntry, soap::Fault>> handler) const {
+                          const Handler<std::variant<PortEntry, soap::Fault>>& handler) const {
     using Entry = std::variant<PortEntry, soap::Fault>;
     call("GetGenericPortMappingEntry", {{"NewPortMappingIndex", std::to_string(index)}}, deadline,
          [=](const Result<Answer>& answer) {

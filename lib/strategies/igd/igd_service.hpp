@@ -50,16 +50,16 @@ public:
     void add_any(const NewMapping& mapping, TimePoint deadline, Handler<Answer> handler) const;
     void remove(const EntryKey& key, TimePoint deadline, Handler<Answer> handler) const;
     /// The answer's NewExternalIPAddress, as it was sent.
-    void external_address(TimePoint deadline, Handler<std::string> handler) const;
+    void external_address(TimePoint deadline, const Handler<std::string>& handler) const;
     /// True when it says that it is connected.
-    void is_connected(TimePoint deadline, Handler<bool> handler) const;
+    void is_connected(TimePoint deadline, const Handler<bool>& handler) const;
     /// The entry of that port, or nothing. Looks through the whole table where the gateway does not
     /// answer the direct question.
     void find_entry(const EntryKey& key, TimePoint deadline,
-                    Handler<std::optional<PortEntry>> handler) const;
+                    const Handler<std::optional<PortEntry>>& handler) const;
     /// By index, from 0. A fault: there is none of that number.
     void entry_at(std::size_t index, TimePoint deadline,
-                  Handler<std::variant<PortEntry, soap::Fault>> handler) const;
+                  const Handler<std::variant<PortEntry, soap::Fault>>& handler) const;
     /// WANIPConnection:2. Up to \a limit entries with external ports from \a first to \a last.
     void entries_between(Transport transport, std::uint16_t first, std::uint16_t last,
                          std::size_t limit, TimePoint deadline, Handler<Answer> handler) const;

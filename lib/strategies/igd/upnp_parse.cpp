@@ -129,7 +129,7 @@ std::string control_url_of(const std::string& url_base, const std::string& contr
     document.read_with([&](const char* buffer, int size) { parserootdesc(buffer, size, &data); });
     UPNPUrls urls{};
     GetUPNPUrls(&urls, &data, location.c_str(), 0);
-    const std::string url = urls.controlURL == nullptr ? "" : urls.controlURL;
+    std::string url = urls.controlURL == nullptr ? "" : urls.controlURL;
     FreeUPNPUrls(&urls);
     return url;
 }
