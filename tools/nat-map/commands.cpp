@@ -81,16 +81,15 @@ int keep(const Options& options, Runner& runner) {
         auto left = std::make_shared<std::size_t>(pending);
         for (Port& port : opening->ports()) {
             if (!port.outcome || !*port.outcome) continue;
-            (*port.outcome)
-                ->close([&, left, end, exit_code](const natterjack::Result<void>& result) {
-                    if (result) {
-                        say("closed", (*port.outcome)->info());
-                    } else {
-                        std::cerr << "nat-map: cannot close " << port.name << ": "
-                                  << result.error().message << '\n';
-                    }
-                    if (--*left == 0) end();
-                });
+            (*port.outcome)->close([&, left, end](const natterjack::Result<void>& result) {
+                if (result) {
+                    say("closed", (*port.outcome)->info());
+                } else {
+                    std::cerr << "nat-map: cannot close " << port.name << ": "
+                              << result.error().message << '\n';
+                }
+                if (--*left == 0) end();
+            });
         }
     };
     runner.on_interrupt([&] { close(kDone); });
