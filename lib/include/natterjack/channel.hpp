@@ -66,6 +66,8 @@ public:
 
     /// Bytes that were sent and did not yet go to SCTP, which holds up to 1 MiB more.
     [[nodiscard]] std::size_t buffered_amount() const;
+    /// See ChannelOptions::half_close: for channels that the peer opened, in on_channel().
+    void set_half_close(bool on);
     /// False: what comes is not taken, and the peer has to wait when 2 MiB have piled up. Holds for
     /// all channels of the session while it holds for one.
     void set_receiving(bool receiving);

@@ -61,7 +61,7 @@ struct PeerPath {
     friend bool operator==(const PeerPath&, const PeerPath&) = default;
 };
 
-/// When each step was done, from the start of the session, or of the last restart; empty: not yet.
+/// When each step was done for the first time, from the start of the session; empty: not yet.
 struct PeerTimings {
     using Moment = std::optional<std::chrono::microseconds>;
     Moment described; ///< Our description went out.
