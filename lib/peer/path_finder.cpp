@@ -454,28 +454,28 @@ void PathFinder::ask_peer() {
         .deadline = kWatchLimit};
     if (relayed) request.send = [this](ByteView message) { agent_->send(message); };
     asking_ = true;
-    socket->stun.ask(std::move(request),
-                     [this, asked = net::now()](const Result<ice::StunClient::Answer>& answer) {
-                         asking_ = false;
-                         if (answer) {
-                             answered_once_ = true;
-                             last_heard_ = net::now();
-                             if (!answer->repeated) {
-                                 // Smoothed as TCP does (RFC 6298 section 2.3).
-                                 rtt_ = rtt_ ? *rtt_ * 7 / 8 + answer->round_trip / 8
-                                             : answer->round_trip;
-                             }
-                             watch();
-                             return;
-                         }
-                         const bool heard = last_heard_ > asked;
-                         if (heard || !answered_once_) {
-                             watch_timer_.start_after(kWatchInterval, [this] { ask_peer(); });
-                             return;
-                         }
-                         ask_peer();
-                         if (handlers_.on_quiet) handlers_.on_quiet();
-                     });
+    socket->stun.ask(std::move(request), [this, asked = net::now()](
+                                             const Result<ice::StunClient::Answer>& answer) {
+        asking_ = false;
+        if (answer) {
+            answered_once_ = true;
+            last_heard_ = net::now();
+            if (!answer->repeated) {
+                // Smoothed as TCP does (RFC 6298 section 2.3).
+                rtt_ = rtt_ ? *rtt_ * 7 / 8 + answer->round_trip / 8 : answer->round_trip;
+            }
+            watch();
+            return;
+        }
+        // An error response (roles that changed meanwhile) is a sign of life, too.
+        const bool heard = last_heard_ > asked || answer.error().code == Errc::Refused;
+        if (heard || !answered_once_) {
+            watch_timer_.start_after(kWatchInterval, [this] { ask_peer(); });
+            return;
+        }
+        ask_peer();
+        if (handlers_.on_quiet) handlers_.on_quiet();
+    });
 }
 
 // --- in words

@@ -7,7 +7,6 @@
 
 #include <sys/socket.h>
 
-#include <glib-unix.h>
 #include <glib.h>
 
 #include "net/random.hpp"
@@ -44,14 +43,16 @@ struct StunClient::Tap {
     struct Source {
         GSource base;
         StunClient* client;
-        gpointer tag;
+        GPollFD poll;
     };
 
     explicit Tap(StunClient& client) {
         source = g_source_new(functions(), sizeof(Source));
         auto* own = reinterpret_cast<Source*>(source);
         own->client = &client;
-        own->tag = g_source_add_unix_fd(source, client.fd_, G_IO_IN);
+        // Not g_source_add_unix_fd(): that makes a source ready whatever check() says.
+        own->poll = {client.fd_, G_IO_IN, 0};
+        g_source_add_poll(source, &own->poll);
         g_source_set_priority(source, G_PRIORITY_HIGH); // before libnice's
         g_source_attach(source, net::context_of(client.loop_));
     }
@@ -67,8 +68,7 @@ struct StunClient::Tap {
             nullptr,
             [](GSource* source) -> gboolean {
                 auto* own = reinterpret_cast<Source*>(source);
-                return (g_source_query_unix_fd(source, own->tag) & G_IO_IN) != 0 &&
-                       own->client->has_answer();
+                return (own->poll.revents & G_IO_IN) != 0 && own->client->has_answer();
             },
             [](GSource* source, GSourceFunc, gpointer) -> gboolean {
                 reinterpret_cast<Source*>(source)->client->take_answer();
