@@ -354,9 +354,9 @@ void Session::restart_soon(const std::string& why) {
     if (options_.restart && quiet) restart_timer_.start_after(pause, [this] { restart(); });
 }
 
-// Its handlers may be running: it goes later.
+// Its handlers may be running: it goes later, and until then what they call must be there.
 void Session::bury(std::shared_ptr<PathFinder> finder) {
-    loop_.post([finder = std::move(finder)] { finder->mute(); });
+    loop_.post([self = shared_from_this(), finder = std::move(finder)] { finder->mute(); });
 }
 
 // --- what runs over the path
