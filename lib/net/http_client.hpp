@@ -36,7 +36,9 @@ struct HttpResponse {
 };
 
 /// Makes requests from one source address. No redirects, no proxy, no cookies, no compression, no
-/// TLS, no names. Belongs to the loop's thread. Destroying it cancels its calls without a word.
+/// TLS, no names. Connections are kept for the next GET; a POST has one of its own, so that it is
+/// neither lost in a connection that the device is closing nor sent twice. Belongs to the loop's
+/// thread. Destroying it cancels its calls without a word.
 class HttpClient {
 public:
     using Handler = std::function<void(Result<HttpResponse>)>;
@@ -48,9 +50,13 @@ public:
     HttpClient& operator=(const HttpClient&) = delete;
 
     /// Answers exactly once, never before returning. Any status is a response: the caller judges
-    /// it. \retval Errc::Timeout   the deadline passed \retval Errc::TooLarge  the body is longer
-    /// than max_body \retval Errc::Network   refused, reset, unreachable or not HTTP \retval
-    /// Errc::Unsafe    the URL is not plain http to a numeric address
+    /// it.
+    /// \retval Errc::Timeout          the deadline passed
+    /// \retval Errc::TooLarge         the body is longer than max_body
+    /// \retval Errc::Network          refused, reset, cut short, unreachable or not HTTP (detail:
+    ///                                errno, where there is one)
+    /// \retval Errc::Unsafe           the URL is not plain http to a numeric address
+    /// \retval Errc::InvalidArgument  the method or a header has a line end or the like in it
     void send(HttpRequest request, Handler handler);
 
 private:

@@ -7,7 +7,6 @@
 #include <tuple>
 #include <utility>
 
-#include <gnutls/crypto.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -50,15 +49,6 @@ std::string random_text(std::size_t length) {
     net::fill_random(bytes);
     for (const auto byte : bytes) out += kAlphabet[byte % kAlphabet.size()];
     return out;
-}
-
-stun::Hmac hmac_with(const std::string& key) {
-    return [key](ByteView bytes) {
-        std::array<std::uint8_t, 20> out{};
-        gnutls_hmac_fast(GNUTLS_MAC_SHA1, key.data(), key.size(), bytes.data(), bytes.size(),
-                         out.data());
-        return out;
-    };
 }
 
 // One datagram of few hops, without touching the socket's own TTL.
@@ -224,7 +214,7 @@ void PathFinder::query_stun(const Endpoint& server) {
 }
 
 void PathFinder::ask_where(Socket& socket, const Endpoint& server) {
-    socket.stun.ask({.to = server, .ice = {}, .repeat = kStunRepeats, .deadline = kStunLimit},
+    socket.stun.ask({.to = server, .check = {}, .repeat = kStunRepeats, .deadline = kStunLimit},
                     [this, &socket](const Result<ice::StunClient::Answer>& answer) {
                         if (answer) {
                             take_reflexive(socket, answer->mapped);
@@ -374,7 +364,7 @@ void PathFinder::resolve_remote(const sdp::Candidate& candidate) {
 
 void PathFinder::send_openers(const Endpoint& to) {
     if (config_.relay_only || path_ || !to.address.is_public()) return;
-    const auto opener = stun::encode_binding_indication(net::random_bytes<12>());
+    const auto opener = ice::encode_opener(net::random_bytes<12>());
     for (const auto& socket : sockets_) {
         if (socket.local.address.is_v4() != to.address.is_v4() ||
             socket.local.address.is_loopback()) {
@@ -445,11 +435,11 @@ void PathFinder::ask_peer() {
     }
     ice::StunClient::Request request{
         .to = pair_->remote,
-        .ice = stun::IceAttributes{.username = remote_ufrag_ + ":" + ufrag_,
-                                   .priority = priority_of(110, pair_->local_priority >> 8U),
-                                   .controlling = config_.controlling,
-                                   .tie_breaker = tie_breaker_,
-                                   .hmac = hmac_with(remote_password_)},
+        .check = ice::IceCheck{.username = remote_ufrag_ + ":" + ufrag_,
+                               .password = remote_password_,
+                               .priority = priority_of(110, pair_->local_priority >> 8U),
+                               .controlling = config_.controlling,
+                               .tie_breaker = tie_breaker_},
         .repeat = kWatchRepeats,
         .deadline = kWatchLimit};
     if (relayed) request.send = [this](ByteView message) { agent_->send(message); };

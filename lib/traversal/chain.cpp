@@ -56,6 +56,7 @@ Result<void> validate(const OpenRequest& request) {
 ChainParts ChainParts::real() {
     return {.make_mapper = natterjack::make_mapper,
             .read_network = net::read_network,
+            .read_servers = natterjack::read_servers,
             .journal = Journal::of_user()};
 }
 

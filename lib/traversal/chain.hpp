@@ -12,6 +12,7 @@
 #include "net/network.hpp"
 #include "strategies/mapper.hpp"
 #include "traversal/journal.hpp"
+#include "traversal/servers.hpp"
 
 namespace natterjack {
 
@@ -19,6 +20,7 @@ namespace natterjack {
 struct ChainParts {
     std::function<std::unique_ptr<Mapper>(Strategy, const Loop&, const Path&)> make_mapper;
     std::function<Result<net::Network>()> read_network;
+    std::function<Result<Servers>()> read_servers;
     Journal journal;
 
     [[nodiscard]] static ChainParts real();

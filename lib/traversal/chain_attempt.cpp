@@ -15,6 +15,9 @@ namespace {
 // "Nobody here" takes one second: four questions (0, 100, 300, 700 ms) and the time to answer the
 // last. Whoever needs longer than that on its own link is broken.
 constexpr Duration kSilence{1000};
+// How long a mapping that stands waits for the STUN servers' opinion, counted from the start: as
+// long as a stage waits for a better one.
+constexpr Duration kViewHeadStart{300};
 // One stage's mapping may not eat the time of all that come after it.
 constexpr Duration kMapLimit{3000};
 
@@ -34,7 +37,8 @@ ChainAttempt::ChainAttempt(Loop loop, std::vector<Strategy> strategies, ChainPar
       request_(std::move(request)),
       handler_(std::move(handler)),
       race_timer_(loop_),
-      deadline_timer_(loop_) {
+      deadline_timer_(loop_),
+      view_timer_(loop_) {
 }
 
 void ChainAttempt::start() {
@@ -46,6 +50,8 @@ void ChainAttempt::start() {
         return;
     }
     deadline_timer_.start_at(deadline_, [this] {
+        const auto self = shared_from_this();
+        if (const auto late = std::exchange(waiting_for_view_, std::nullopt)) judge(*late);
         race_->expire();
         pump();
     });
@@ -61,12 +67,41 @@ void ChainAttempt::start() {
     }
     race_.emplace(rules);
     race_->start(started_);
+    look_from_outside();
     for (std::size_t i = 0; i < stages_.size(); ++i) ask(i);
     pump();
 }
 
+void ChainAttempt::look_from_outside() {
+    if (stun_servers_.empty() || stages_.empty()) return;
+    view_ = std::make_unique<OutsideView>(
+        loop_, stages_.front().path, stun_servers_, std::min(deadline_, started_ + kSilence),
+        [this](std::optional<IpAddress> seen) { handle_view(seen); });
+}
+
+void ChainAttempt::handle_view(std::optional<IpAddress> seen) {
+    const auto self = shared_from_this();
+    const auto ended = std::move(view_); // its handler is running
+    *seen_ = seen;
+    if (const auto index = std::exchange(waiting_for_view_, std::nullopt)) {
+        judge(*index);
+    } else if (const auto opening = opening_.lock()) {
+        opening->appraise_again();
+    }
+}
+
 Result<void> ChainAttempt::lay_out_stages() {
     if (auto valid = validate(request_); !valid) return valid;
+    if (request_.stun_servers.empty()) {
+        auto servers = parts_.read_servers();
+        if (!servers) return servers.error();
+        request_.stun_servers = servers->stun;
+    }
+    for (const auto& server : request_.stun_servers) {
+        auto parsed = parse_host_port(server, stun::kServerPort);
+        if (!parsed) return parsed.error();
+        stun_servers_.push_back(*std::move(parsed));
+    }
     const auto network = parts_.read_network();
     if (!network) return network.error();
     const auto add = [&](Strategy strategy, const Path& path) {
@@ -131,6 +166,7 @@ void ChainAttempt::pump() {
     while (const auto action = race_->poll_action()) act(*action);
     if (const auto next = race_->deadline()) {
         race_timer_.start_at(*next, [this] {
+            const auto self = shared_from_this();
             race_->handle_timeout(net::now());
             pump();
         });
@@ -142,20 +178,21 @@ void ChainAttempt::pump() {
 void ChainAttempt::act(const Race::Action& action) {
     switch (action.kind) {
     case Race::Action::Kind::Map: map(action.stage); return;
-    case Race::Action::Kind::Unmap: {
-        // The mapper goes on to the end of the removal, whatever becomes of this attempt.
-        std::shared_ptr<Mapper> mapper = std::move(stages_[action.stage].mapper);
-        auto keep = net::keep_until_done(loop_, mapper);
-        mapper->unmap(stages_[action.stage].mapping, net::now() + kUndoLimit,
-                      [keep](const Result<void>&) { keep(); });
-        return;
-    }
+    case Race::Action::Kind::Unmap: take_back(stages_[action.stage]); return;
     case Race::Action::Kind::Report: report(action.stage); return;
     case Race::Action::Kind::Move:
         if (const auto opening = opening_.lock()) opening->move_to(lease_of(action.stage));
         return;
     case Race::Action::Kind::GiveUp: give_up(); return;
     }
+}
+
+// The mapper goes on to the end of the removal, whatever becomes of this attempt.
+void ChainAttempt::take_back(Stage& stage) {
+    stage.granted = false;
+    std::shared_ptr<Mapper> mapper = std::move(stage.mapper);
+    auto keep = net::keep_until_done(loop_, mapper);
+    mapper->unmap(stage.mapping, net::now() + kUndoLimit, [keep](const Result<void>&) { keep(); });
 }
 
 void ChainAttempt::map(std::size_t index) {
@@ -178,10 +215,24 @@ void ChainAttempt::handle_mapping(std::size_t index, Result<Mapping> answer) {
         return;
     }
     stage.mapping = *std::move(answer);
+    stage.granted = true;
     stage.line.outcome = StoryLine::Outcome::Opened;
     stage.line.message =
         stage.mapping.external.to_string() + " leads to " + stage.mapping.internal.to_string();
-    const auto reach = reach_of(stage.mapping.external.address, seen_);
+    if (view_ && net::now() < started_ + kViewHeadStart) {
+        waiting_for_view_ = index;
+        view_timer_.start_at(started_ + kViewHeadStart, [this] {
+            if (const auto late = std::exchange(waiting_for_view_, std::nullopt)) judge(*late);
+        });
+        return;
+    }
+    judge(index);
+}
+
+void ChainAttempt::judge(std::size_t index) {
+    const auto self = shared_from_this();
+    view_timer_.stop();
+    const auto reach = reach_of(stages_[index].mapping.external.address, *seen_);
     race_->mapped(index, net::now(), reach == Reach::Anyone);
     pump();
 }
@@ -194,17 +245,17 @@ void ChainAttempt::report(std::size_t index) {
                      .gateway = stage.path.gateway,
                      .description = request_.description,
                      .story = story()};
-    const auto judge = [seen = seen_](const Mapping& mapping, OpeningInfo& out) {
-        appraise(mapping, seen, out);
+    const auto judgement = [seen = seen_](const Mapping& mapping, OpeningInfo& out) {
+        appraise(mapping, *seen, out);
     };
-    judge(stage.mapping, info);
-    auto state = std::make_shared<OpeningState>(loop_, std::move(info), judge, parts_.journal);
+    judgement(stage.mapping, info);
+    auto state = std::make_shared<OpeningState>(loop_, std::move(info), judgement, parts_.journal);
     state->start(lease_of(index));
     opening_ = state;
     deadline_timer_.stop();
-    for (std::size_t i = 0; i < index; ++i) {
-        if (race_->is_asking(i)) state->attach(shared_from_this());
-    }
+    bool more_may_come = view_ != nullptr;
+    for (std::size_t i = 0; i < index; ++i) more_may_come = more_may_come || race_->is_asking(i);
+    if (more_may_come) state->attach(shared_from_this());
     answer(Opening(std::move(state)));
 }
 
@@ -223,6 +274,7 @@ void ChainAttempt::answer(Result<Opening, OpenFailure> result) {
 // After the answer only a better stage that may still come is of use.
 void ChainAttempt::dismiss_idle() {
     const bool answered = !opening_.expired();
+    if (!answered) view_.reset();
     for (std::size_t i = 0; i < stages_.size(); ++i) {
         if (!answered || !race_->is_asking(i)) stages_[i].mapper.reset();
     }
@@ -233,6 +285,11 @@ void ChainAttempt::cancel() {
     if (opening_.lock()) return; // answered: what still runs belongs to the opening
     race_timer_.stop();
     deadline_timer_.stop();
+    view_timer_.stop();
+    view_.reset();
+    for (Stage& stage : stages_) {
+        if (stage.granted) take_back(stage);
+    }
     stages_.clear();
 }
 
@@ -257,6 +314,7 @@ MappingRequest ChainAttempt::request_for(const Stage& stage) const {
 
 Lease ChainAttempt::lease_of(std::size_t index) {
     Stage& stage = stages_[index];
+    stage.granted = false;
     return {.mapper = std::move(stage.mapper),
             .make = [make = parts_.make_mapper, strategy = stage.strategy, loop = loop_,
                      path = stage.path] { return make(strategy, loop, path); },

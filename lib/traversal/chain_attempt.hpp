@@ -12,6 +12,7 @@
 #include "net/loop.hpp"
 #include "traversal/chain.hpp"
 #include "traversal/opening_state.hpp"
+#include "traversal/outside_view.hpp"
 #include "traversal/race.hpp"
 
 namespace natterjack {
@@ -32,7 +33,8 @@ private:
         Strategy strategy = Strategy::Direct;
         Path path;
         std::unique_ptr<Mapper> mapper;
-        Mapping mapping; // once granted
+        Mapping mapping;
+        bool granted = false; ///< The mapping stands, and this attempt owns it.
         StoryLine line;
     };
 
@@ -43,7 +45,11 @@ private:
     void act(const Race::Action& action);
     void map(std::size_t index);
     void handle_mapping(std::size_t index, Result<Mapping> answer);
+    void judge(std::size_t index);
+    void look_from_outside();
+    void handle_view(std::optional<IpAddress> seen);
     void report(std::size_t index);
+    void take_back(Stage& stage);
     void give_up();
     void answer(Result<Opening, OpenFailure> result);
     void dismiss_idle();
@@ -65,9 +71,14 @@ private:
     std::optional<Race> race_;
     net::Timer race_timer_;
     net::Timer deadline_timer_;
-    std::optional<IpAddress> seen_; // our address as the outside sees it
-    std::optional<Error> refusal_;  // of the best stage that answered and said no
-    std::optional<Error> fault_;    // of the best stage that could not be believed
+    std::vector<HostPort> stun_servers_;
+    std::unique_ptr<OutsideView> view_; // while it looks
+    net::Timer view_timer_;             // ends a mapping's wait for it
+    std::optional<std::size_t> waiting_for_view_;
+    /// Our address as the outside sees it; shared with the opening, which may outlive this.
+    std::shared_ptr<std::optional<IpAddress>> seen_ = std::make_shared<std::optional<IpAddress>>();
+    std::optional<Error> refusal_; // of the best stage that answered and said no
+    std::optional<Error> fault_;   // of the best stage that could not be believed
     std::weak_ptr<OpeningState> opening_;
 };
 

@@ -110,14 +110,39 @@ bool has_ended(const JournalEntry& entry, Clock::time_point now) {
     return entry.ends != Clock::time_point() && entry.ends <= now;
 }
 
-// The file's text, at most one byte more than a journal may have; empty when there is none.
+// The file's text, or more than a journal may have of it; empty when there is none.
 std::optional<std::string> read_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     if (!file) return std::nullopt;
-    std::string out(Journal::kMaxBytes + 1, '\0');
-    file.read(out.data(), static_cast<std::streamsize>(out.size()));
-    out.resize(static_cast<std::size_t>(file.gcount()));
+    std::string out;
+    std::array<char, 16384> chunk{};
+    while (out.size() <= Journal::kMaxBytes && file) {
+        file.read(chunk.data(), chunk.size());
+        out.append(chunk.data(), static_cast<std::size_t>(file.gcount()));
+    }
     return out;
+}
+
+// The new text or the old, never half of it, even if this process dies in the middle. Not synced to
+// the disk: that would cost every mapping tens of milliseconds, and a journal that a power cut
+// truncates is set aside like any other that cannot be understood. Call under the lock.
+Result<void> replace_file(const std::string& path, const std::string& text) {
+    const auto fresh = path + ".new";
+    const int fd =
+        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return io_error(fresh, errno);
+    std::size_t written = 0;
+    while (written < text.size()) {
+        const auto count = ::write(fd, text.data() + written, text.size() - written);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) break;
+        written += static_cast<std::size_t>(count);
+    }
+    const int error_number = written < text.size() ? errno : 0;
+    ::close(fd);
+    if (error_number != 0) return io_error(fresh, error_number);
+    if (::rename(fresh.c_str(), path.c_str()) != 0) return io_error(path, errno);
+    return {};
 }
 
 /// An advisory lock on a file beside the journal, which itself is replaced at each write.
@@ -196,14 +221,7 @@ Result<void> Journal::update(Clock::time_point now, Change change) const {
     json out = {{"schema", kSchema}, {"mappings", json::array()}};
     for (const auto& entry : entries) out["mappings"].push_back(to_json(entry));
     const auto text = out.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
-    GError* error = nullptr;
-    if (g_file_set_contents_full(path().c_str(), text.data(), static_cast<gssize>(text.size()),
-                                 G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error) == 0) {
-        Error failure{Errc::Network, error->message, error->code};
-        g_error_free(error);
-        return failure;
-    }
-    return {};
+    return replace_file(path(), text);
 }
 
 Result<void> Journal::put(const JournalEntry& entry, Clock::time_point now) const {

@@ -113,6 +113,18 @@ void OpeningState::take(Mapping mapping) {
     if (back || !looks_the_same(before, after)) report(Opening::Change::Moved, before);
 }
 
+void OpeningState::appraise_again() {
+    if (phase_ != Phase::Open) return;
+    const auto before = info();
+    auto after = before;
+    appraise_(lease_.mapping, after);
+    {
+        const std::lock_guard lock(mutex_);
+        info_ = after;
+    }
+    if (!looks_the_same(before, after)) report(Opening::Change::Moved, before);
+}
+
 void OpeningState::report(Opening::Change change, const OpeningInfo& before) {
     Opening::ChangeHandler handler;
     {

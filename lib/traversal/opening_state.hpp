@@ -41,6 +41,8 @@ public:
     /// Exchanges the mapping for one by \a better: the old one is removed, the new one made, and if
     /// that fails the old one is made again. One Moved event on success.
     void move_to(Lease better);
+    /// What the appraisal knows has changed. One Moved event if that makes a difference.
+    void appraise_again();
     /// Work that lives as long as the opening: the chain's stages that may still answer.
     void attach(std::shared_ptr<void> work) { attached_ = std::move(work); }
 

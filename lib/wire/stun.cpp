@@ -2,234 +2,168 @@
 #include "wire/stun.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "base/text.hpp"
 
 namespace natterjack::stun {
 
 namespace {
 
-constexpr std::uint32_t kCookie = 0x2112A442; // RFC 8489 section 5
-constexpr std::uint16_t kRequest = 0x0001;    // Binding, section 18.2
-constexpr std::uint16_t kIndication = 0x0011;
-constexpr std::uint16_t kSuccess = 0x0101;
-constexpr std::uint16_t kFailure = 0x0111;
-
-// Sections 18.3 of RFC 8489 and 20.2 of RFC 8445.
-constexpr std::uint16_t kMappedAddress = 0x0001;
-constexpr std::uint16_t kUsername = 0x0006;
-constexpr std::uint16_t kMessageIntegrity = 0x0008;
-constexpr std::uint16_t kErrorCode = 0x0009;
-constexpr std::uint16_t kXorMappedAddress = 0x0020;
-constexpr std::uint16_t kPriority = 0x0024;
-constexpr std::uint16_t kFingerprint = 0x8028;
-constexpr std::uint16_t kIceControlled = 0x8029;
-constexpr std::uint16_t kIceControlling = 0x802A;
-
-constexpr std::uint8_t kFamilyV4 = 1;
+constexpr std::uint8_t kFamilyV4 = 1; // RFC 8489 section 14.1
 constexpr std::uint8_t kFamilyV6 = 2;
-constexpr std::size_t kAttributeHeader = 4;
-constexpr std::size_t kIntegritySize = kAttributeHeader + 20;
-constexpr std::size_t kFingerprintSize = kAttributeHeader + 4;
+
+// RFC 8489 section 5, figure 3: the class's two bits stand among the method's twelve.
+std::uint16_t message_type(Class kind, std::uint16_t method) {
+    const unsigned m = method;
+    const unsigned c = static_cast<unsigned>(kind);
+    return static_cast<std::uint16_t>((m & 0x000fU) | ((c & 1U) << 4U) | ((m & 0x0070U) << 1U) |
+                                      ((c & 2U) << 7U) | ((m & 0x0f80U) << 2U));
+}
 
 std::size_t padding(std::size_t length) {
     return (4 - length % 4) % 4;
 }
 
-// ITU V.42, as section 14.7 wants it.
-std::uint32_t crc32(ByteView bytes) {
-    std::uint32_t crc = 0xffffffff;
-    for (const std::uint8_t byte : bytes) {
-        crc ^= byte;
-        for (int bit = 0; bit < 8; ++bit) {
-            crc = (crc >> 1U) ^ ((crc & 1U) != 0 ? 0xedb88320U : 0U);
-        }
-    }
-    return ~crc;
+// RFC 8489 section 14.2: IPv4 is XORed with the cookie, IPv6 with the cookie and the transaction
+// id.
+std::array<std::uint8_t, 16> address_mask(const TransactionId& transaction) {
+    std::array<std::uint8_t, 16> mask{0x21, 0x12, 0xa4, 0x42};
+    std::copy(transaction.begin(), transaction.end(), mask.begin() + 4);
+    return mask;
 }
 
-/// A message whose length field is right at every moment.
-class Message {
-public:
-    Message(std::uint16_t type, const TransactionId& id) {
-        ByteWriter header;
-        header.write(type).write(std::uint16_t{0}).write(kCookie).write_bytes(id);
-        bytes_ = std::move(header).take();
-    }
-
-    void add(std::uint16_t type, ByteView value) {
-        ByteWriter attribute;
-        attribute.write(type).write(static_cast<std::uint16_t>(value.size()));
-        attribute.write_bytes(value).write_zeros(padding(value.size()));
-        const auto encoded = std::move(attribute).take();
-        bytes_.insert(bytes_.end(), encoded.begin(), encoded.end());
-        set_length(bytes_.size());
-    }
-
-    // Both are computed over a header that counts them already (sections 14.5 and 14.7).
-    void add_integrity(const Hmac& hmac) {
-        set_length(bytes_.size() + kIntegritySize);
-        add(kMessageIntegrity, hmac(bytes_));
-    }
-    void add_fingerprint() {
-        set_length(bytes_.size() + kFingerprintSize);
-        ByteWriter value;
-        value.write(crc32(bytes_) ^ 0x5354554eU);
-        add(kFingerprint, std::move(value).take());
-    }
-
-    [[nodiscard]] std::vector<std::uint8_t> take() && { return std::move(bytes_); }
-
-private:
-    void set_length(std::size_t total) {
-        const std::size_t length = total - kHeaderSize;
-        bytes_[2] = static_cast<std::uint8_t>(length >> 8U);
-        bytes_[3] = static_cast<std::uint8_t>(length);
-    }
-
-    std::vector<std::uint8_t> bytes_;
-};
-
-template<class T>
-std::vector<std::uint8_t> as_bytes(T value) {
-    ByteWriter out;
-    out.write(value);
-    return std::move(out).take();
-}
-
-// XOR-ing twice gives back what was there: the same for both directions (section 14.2).
-void mask(IpAddress::Bytes& address, bool v4, const TransactionId& id) {
-    const auto key = [&] {
-        ByteWriter out;
-        out.write(kCookie).write_bytes(id);
-        return std::move(out).take();
-    }();
-    const std::size_t first = v4 ? 12 : 0;
-    for (std::size_t i = first; i < address.size(); ++i) {
-        address[i] = static_cast<std::uint8_t>(address[i] ^ key[i - first]);
-    }
-}
-
-std::optional<Endpoint> read_address(ByteView value, const TransactionId* key) {
+Result<Endpoint> read_address(ByteView value, const std::array<std::uint8_t, 16>& mask) {
     ByteReader in(value);
-    in.skip(1);
+    in.skip(1); // RFC 8489 section 14.1: ignored
     const auto family = in.read<std::uint8_t>();
-    auto port = in.read<std::uint16_t>();
-    const bool v4 = family == kFamilyV4;
-    if (!v4 && family != kFamilyV6) return std::nullopt;
-    IpAddress::Bytes bytes{};
-    if (v4) {
-        const auto read = in.read_array<4>();
-        std::copy(read.begin(), read.end(), bytes.begin() + 12);
+    const auto port_mask = static_cast<std::uint16_t>((mask[0] << 8U) | mask[1]);
+    Endpoint out;
+    out.port = static_cast<std::uint16_t>(in.read<std::uint16_t>() ^ port_mask);
+    if (family == kFamilyV4) {
+        auto bytes = in.read_array<4>();
+        std::uint32_t address = 0;
+        for (std::size_t i = 0; i < bytes.size(); ++i) {
+            address = (address << 8U) | static_cast<std::uint8_t>(bytes[i] ^ mask[i]);
+        }
+        out.address = IpAddress::v4(address);
+    } else if (family == kFamilyV6) {
+        auto bytes = in.read_array<16>();
+        for (std::size_t i = 0; i < bytes.size(); ++i) {
+            bytes[i] = static_cast<std::uint8_t>(bytes[i] ^ mask[i]);
+        }
+        out.address = IpAddress::v6(bytes);
     } else {
-        bytes = in.read_array<16>();
+        return Error{Errc::Malformed, "STUN address of an unknown family", family};
     }
-    if (!in.ok()) return std::nullopt;
-    if (key != nullptr) {
-        port = static_cast<std::uint16_t>(port ^ (kCookie >> 16U));
-        mask(bytes, v4, *key);
-    }
-    if (port == 0) return std::nullopt;
-    if (!v4) return Endpoint{IpAddress::v6(bytes), port};
-    std::uint32_t address = 0;
-    for (std::size_t i = 12; i < 16; ++i) address = (address << 8U) | bytes[i];
-    return Endpoint{IpAddress::v4(address), port};
-}
-
-std::optional<TransactionId> id_of(ByteView head, std::uint16_t& type) noexcept {
-    ByteReader in(head.first(std::min(head.size(), kHeaderSize)));
-    type = in.read<std::uint16_t>();
-    in.skip(2);
-    const auto cookie = in.read<std::uint32_t>();
-    const auto id = in.read_array<12>();
-    if (!in.ok() || cookie != kCookie) return std::nullopt;
-    return id;
-}
-
-Error malformed(const char* what) {
-    return {Errc::Malformed, std::string("STUN response: ") + what};
+    if (!in.ok() || in.remaining() != 0)
+        return Error{Errc::Malformed, "STUN address of odd length"};
+    return out;
 }
 
 } // namespace
 
-std::vector<std::uint8_t> encode_binding_request(const TransactionId& id,
-                                                 const std::optional<IceAttributes>& ice) {
-    Message out(kRequest, id);
-    if (ice) {
-        const auto& name = ice->username;
-        out.add(kUsername, std::vector<std::uint8_t>(name.begin(), name.end()));
-        out.add(kPriority, as_bytes(ice->priority));
-        out.add(ice->controlling ? kIceControlling : kIceControlled, as_bytes(ice->tie_breaker));
-        out.add_integrity(ice->hmac);
-        out.add_fingerprint();
+const Attribute* Message::find(AttributeType type) const {
+    const auto found =
+        std::find_if(attributes.begin(), attributes.end(), [type](const Attribute& attribute) {
+            return attribute.type == static_cast<std::uint16_t>(type);
+        });
+    return found == attributes.end() ? nullptr : &*found;
+}
+
+void Message::add(AttributeType type, std::vector<std::uint8_t> value) {
+    attributes.push_back({static_cast<std::uint16_t>(type), std::move(value)});
+}
+
+std::vector<std::uint8_t> encode(const Message& message) {
+    std::size_t length = 0;
+    for (const auto& attribute : message.attributes) {
+        length += 4 + attribute.value.size() + padding(attribute.value.size());
+    }
+    ByteWriter out;
+    out.write(message_type(message.kind, message.method))
+        .write(static_cast<std::uint16_t>(length))
+        .write(kMagicCookie)
+        .write_bytes(message.transaction);
+    for (const auto& attribute : message.attributes) {
+        out.write(attribute.type)
+            .write(static_cast<std::uint16_t>(attribute.value.size()))
+            .write_bytes(attribute.value)
+            .write_zeros(padding(attribute.value.size()));
     }
     return std::move(out).take();
 }
 
-std::vector<std::uint8_t> encode_binding_indication(const TransactionId& id) {
-    Message out(kIndication, id);
-    out.add_fingerprint();
-    return std::move(out).take();
-}
-
-std::vector<std::uint8_t> encode_binding_response(const TransactionId& id, const Endpoint& mapped) {
-    Message out(kSuccess, id);
-    const bool v4 = mapped.address.is_v4();
-    auto bytes = mapped.address.mapped_bytes();
-    mask(bytes, v4, id);
-    ByteWriter value;
-    value.write(std::uint8_t{0}).write(v4 ? kFamilyV4 : kFamilyV6);
-    value.write(static_cast<std::uint16_t>(mapped.port ^ (kCookie >> 16U)));
-    value.write_bytes(ByteView(bytes).subspan(v4 ? 12 : 0));
-    out.add(kXorMappedAddress, std::move(value).take());
-    return std::move(out).take();
-}
-
-std::optional<TransactionId> response_id(ByteView head) noexcept {
-    std::uint16_t type = 0;
-    const auto id = id_of(head, type);
-    return type == kSuccess || type == kFailure ? id : std::nullopt;
-}
-
-std::optional<TransactionId> request_id(ByteView datagram) noexcept {
-    std::uint16_t type = 0;
-    const auto id = id_of(datagram, type);
-    return type == kRequest ? id : std::nullopt;
-}
-
-Result<Endpoint> decode_binding_response(ByteView datagram, const TransactionId& id) {
-    if (datagram.size() < kHeaderSize) return Error{Errc::Truncated, "STUN response: no header"};
-    std::uint16_t type = 0;
-    const auto found = id_of(datagram, type);
-    if (!found || (type != kSuccess && type != kFailure)) return malformed("of no known kind");
-    if (*found != id) return Error{Errc::Mismatch, "STUN response to another request"};
-    const std::size_t length = std::size_t{datagram[2]} << 8U | datagram[3];
-    if (length % 4 != 0) return malformed("its length is no multiple of 4");
-    if (datagram.size() - kHeaderSize < length) {
-        return Error{Errc::Truncated, "STUN response: shorter than it says"};
+Result<Message> decode(ByteView datagram) {
+    if (datagram.size() > kMaxMessageSize) return Error{Errc::TooLarge, "STUN message"};
+    ByteReader in(datagram);
+    const auto type = in.read<std::uint16_t>();
+    const auto length = in.read<std::uint16_t>();
+    const auto cookie = in.read<std::uint32_t>();
+    Message message;
+    message.transaction = in.read_array<12>();
+    if (!in.ok()) return Error{Errc::Truncated, "STUN header"};
+    if ((type & 0xc000U) != 0 || cookie != kMagicCookie || length % 4 != 0) {
+        return Error{Errc::Malformed, "not a STUN message"};
     }
-    ByteView rest = datagram.subspan(kHeaderSize, length);
-    std::optional<Endpoint> plain;
-    int code = 0;
-    while (!rest.empty()) {
-        ByteReader in(rest);
-        const auto name = in.read<std::uint16_t>();
+    if (length > in.remaining()) return Error{Errc::Truncated, "STUN message"};
+    if (length < in.remaining()) return Error{Errc::Malformed, "bytes after a STUN message"};
+    message.kind = static_cast<Class>(((type >> 4U) & 1U) | ((type >> 7U) & 2U));
+    message.method = static_cast<std::uint16_t>((type & 0x000fU) | ((type >> 1U) & 0x0070U) |
+                                                ((type >> 2U) & 0x0f80U));
+    while (in.remaining() > 0) {
+        Attribute attribute;
+        attribute.type = in.read<std::uint16_t>();
         const std::size_t size = in.read<std::uint16_t>();
-        const std::size_t whole = kAttributeHeader + size + padding(size);
-        if (!in.ok() || whole > rest.size()) return malformed("an attribute is cut off");
-        const ByteView value = rest.subspan(kAttributeHeader, size);
-        rest = rest.subspan(whole);
-        if (type == kSuccess && name == kXorMappedAddress) {
-            if (const auto address = read_address(value, &id)) return *address;
-            return malformed("a bad XOR-MAPPED-ADDRESS");
+        const ByteView value = in.read_bytes(size);
+        in.skip(padding(size));
+        if (!in.ok()) return Error{Errc::Truncated, "STUN attribute", attribute.type};
+        if (message.attributes.size() == kMaxAttributes) {
+            return Error{Errc::TooLarge, "STUN message with too many attributes"};
         }
-        if (name == kMappedAddress && !plain) plain = read_address(value, nullptr);
-        if (name == kErrorCode && value.size() >= 4) code = (value[2] & 7) * 100 + value[3] % 100;
+        attribute.value.assign(value.begin(), value.end());
+        message.attributes.push_back(std::move(attribute));
     }
-    if (type == kFailure) {
-        return Error{Errc::Refused, "the STUN server answers with error " + std::to_string(code),
-                     code};
+    return message;
+}
+
+Result<Endpoint> mapped_address(const Message& message) {
+    if (const auto* attribute = message.find(AttributeType::XorMappedAddress)) {
+        return read_address(attribute->value, address_mask(message.transaction));
     }
-    if (!plain) return malformed("no address in it");
-    return *plain;
+    if (const auto* attribute = message.find(AttributeType::MappedAddress)) {
+        return read_address(attribute->value, {});
+    }
+    return Error{Errc::NotFound, "the STUN message names no mapped address"};
+}
+
+std::vector<std::uint8_t> xor_address(const Endpoint& endpoint, const TransactionId& transaction) {
+    const auto mask = address_mask(transaction);
+    const auto bytes = endpoint.address.mapped_bytes();
+    const std::size_t first = endpoint.address.is_v4() ? 12 : 0;
+    ByteWriter out;
+    out.write(std::uint8_t{0})
+        .write(endpoint.address.is_v4() ? kFamilyV4 : kFamilyV6)
+        .write(static_cast<std::uint16_t>(endpoint.port ^ (kMagicCookie >> 16U)));
+    for (std::size_t i = first; i < bytes.size(); ++i) {
+        out.write(static_cast<std::uint8_t>(bytes[i] ^ mask[i - first]));
+    }
+    return std::move(out).take();
+}
+
+Result<ErrorCode> error_code(const Message& message) {
+    const auto* attribute = message.find(AttributeType::ErrorCode);
+    if (attribute == nullptr) return Error{Errc::NotFound, "the STUN message has no error code"};
+    ByteReader in(attribute->value);
+    in.skip(2); // reserved
+    const int hundreds = in.read<std::uint8_t>() & 7U;
+    const int rest = in.read<std::uint8_t>();
+    if (!in.ok() || hundreds < 3 || hundreds > 6 || rest > 99) {
+        return Error{Errc::Malformed, "STUN error code"};
+    }
+    const std::string reason(attribute->value.begin() + 4, attribute->value.end());
+    constexpr std::size_t kLongestReason = 763; // bytes (RFC 8489 section 14.8)
+    return ErrorCode{hundreds * 100 + rest, printable(reason, kLongestReason)};
 }
 
 } // namespace natterjack::stun

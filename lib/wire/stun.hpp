@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// \brief STUN Binding (RFC 8489): requests, indications and success responses, as ICE uses them
-/// (RFC 8445 section 7.1).
+/// \brief STUN messages (RFC 8489): bytes to structs and back. No sockets, no clocks.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,49 +17,78 @@
 
 namespace natterjack::stun {
 
-/// 96 random bits: by them, and by the source, an answer is known to be ours.
-using TransactionId = std::array<std::uint8_t, 12>;
-
+/// Default port of a server (RFC 8489 section 8.1).
+inline constexpr std::uint16_t kServerPort = 3478;
+/// RFC 8489 section 5.
+inline constexpr std::uint32_t kMagicCookie = 0x2112A442;
 inline constexpr std::size_t kHeaderSize = 20;
-inline constexpr std::uint16_t kDefaultPort = 3478; ///< RFC 8489 section 18.6.
+/// A longer message is not read: nothing that fits a path's MTU is.
+inline constexpr std::size_t kMaxMessageSize = 2048;
+/// More attributes than this are not read.
+inline constexpr std::size_t kMaxAttributes = 64;
 
-/// HMAC-SHA1 of bytes; the key is the caller's. Keeps cryptography out of here.
-using Hmac = std::function<std::array<std::uint8_t, 20>(ByteView)>;
+/// RFC 8489 section 18.2.
+inline constexpr std::uint16_t kBinding = 0x001;
 
-/// What an ICE check carries beyond a plain request.
-struct IceAttributes {
-    std::string username; ///< "theirs:ours".
-    std::uint32_t priority = 0;
-    bool controlling = false;
-    std::uint64_t tie_breaker = 0;
-    Hmac hmac; ///< With the peer's password.
+/// RFC 8489 section 18.3.
+enum class AttributeType : std::uint16_t {
+    MappedAddress = 0x0001,
+    ErrorCode = 0x0009,
+    XorMappedAddress = 0x0020,
+    Software = 0x8022
 };
 
-/// A Binding request. With \a ice it is authenticated and ends with FINGERPRINT.
-[[nodiscard]] std::vector<std::uint8_t>
-encode_binding_request(const TransactionId& id, const std::optional<IceAttributes>& ice = {});
+/// RFC 8489 section 5, figure 3.
+enum class Class : std::uint8_t { Request = 0, Indication = 1, Success = 2, Error = 3 };
 
-/// A Binding indication: means nothing and is answered by nobody (RFC 8489 section 6.3.2), yet
-/// opens NATs on its way.
-[[nodiscard]] std::vector<std::uint8_t> encode_binding_indication(const TransactionId& id);
+using TransactionId = std::array<std::uint8_t, 12>;
 
-/// A Binding success response with XOR-MAPPED-ADDRESS.
-[[nodiscard]] std::vector<std::uint8_t> encode_binding_response(const TransactionId& id,
-                                                                const Endpoint& mapped);
+/// One attribute as it stands in the message, padding removed (RFC 8489 section 14).
+struct Attribute {
+    std::uint16_t type = 0;
+    std::vector<std::uint8_t> value;
 
-/// The id of a well-formed Binding success or error response; nothing for all else. For telling
-/// quickly whose a datagram is: only its first kHeaderSize bytes are looked at.
-[[nodiscard]] std::optional<TransactionId> response_id(ByteView head) noexcept;
+    friend bool operator==(const Attribute&, const Attribute&) = default;
+};
 
-/// The id of a Binding request; nothing for all else.
-[[nodiscard]] std::optional<TransactionId> request_id(ByteView datagram) noexcept;
+struct Message {
+    Class kind = Class::Request;
+    std::uint16_t method = kBinding; ///< 12 bits.
+    TransactionId transaction{};
+    std::vector<Attribute> attributes;
 
-/// The address that a success response says the request came from: XOR-MAPPED-ADDRESS, or
-/// MAPPED-ADDRESS of servers that know no better (RFC 5389 section 12).
-/// \retval Errc::Truncated  shorter than its length field says
-/// \retval Errc::Malformed  no STUN, or no address in it
-/// \retval Errc::Mismatch   another transaction
-/// \retval Errc::Refused    an error response (detail: its code, 300 to 699; 0: none)
-[[nodiscard]] Result<Endpoint> decode_binding_response(ByteView datagram, const TransactionId& id);
+    /// The first attribute of that type, or nullptr.
+    [[nodiscard]] const Attribute* find(AttributeType type) const;
+    void add(AttributeType type, std::vector<std::uint8_t> value);
+
+    friend bool operator==(const Message&, const Message&) = default;
+};
+
+/// Each value must be shorter than 64 KiB and the whole no longer than kMaxMessageSize.
+[[nodiscard]] std::vector<std::uint8_t> encode(const Message& message);
+
+/// \retval Errc::Truncated  shorter than its header, its own length or an attribute's says
+/// \retval Errc::Malformed  the first two bits, the cookie or the length are not STUN's, or bytes
+///                          follow the message
+/// \retval Errc::TooLarge   more than kMaxMessageSize bytes or kMaxAttributes attributes
+[[nodiscard]] Result<Message> decode(ByteView datagram);
+
+/// Our address as the server saw it: XOR-MAPPED-ADDRESS, or MAPPED-ADDRESS from servers of RFC 3489
+/// (RFC 8489 sections 14.1 and 14.2).
+/// \retval Errc::NotFound   the message has neither
+/// \retval Errc::Malformed  wrong length or family
+[[nodiscard]] Result<Endpoint> mapped_address(const Message& message);
+/// The value of an XOR-MAPPED-ADDRESS in a message with that transaction id.
+[[nodiscard]] std::vector<std::uint8_t> xor_address(const Endpoint& endpoint,
+                                                    const TransactionId& transaction);
+
+/// Why a server refused (RFC 8489 section 14.8).
+struct ErrorCode {
+    int code = 0;       ///< 300 to 699.
+    std::string reason; ///< For people; control characters removed.
+};
+/// \retval Errc::NotFound   the message has none
+/// \retval Errc::Malformed  too short, or not 300 to 699
+[[nodiscard]] Result<ErrorCode> error_code(const Message& message);
 
 } // namespace natterjack::stun

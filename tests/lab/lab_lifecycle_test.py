@@ -115,7 +115,7 @@ def nodes(t):
                 done.stdout)
     for node in ["a", "host", "b", "router-a", "internet", "outside"]:
         done = lab.run("run", "--a", "home", "--b", "none", "--no-servers", "--",
-                       f'a: "$NAT_LAB" exec {node} -- sh -c \'echo $NATLAB_NODE; exit 9\'')
+                       f'a: "$NATLAB" exec {node} -- sh -c \'echo $NATLAB_NODE; exit 9\'')
         t.equal((done.stdout, done.returncode), (f"a: {'a' if node == 'host' else node}\n", 9),
                 f"exec {node}: the node's environment and the command's status")
     done = lab.run("run", "--nat", "home", "--no-servers", "--", lab.NAT_LAB, "exec", "router-b",

@@ -206,6 +206,23 @@ TEST_F(ChainTest, CancelledAttemptNeverAnswersAndDropsItsMappers) {
     for (const Strategy strategy : kAll) EXPECT_EQ(house_.at(strategy).alive, 0);
 }
 
+TEST_F(ChainTest, CancelledAttemptRemovesAMappingThatAlreadyStands) {
+    const auto second = IpAddress::v4(0xC0A80199);
+    house_.network.default_routes.push_back(
+        {.gateway = second, .interface = 2, .source = ScriptedHouse::kHost, .metric = 9});
+    start({.port = 6667}, {Strategy::NatPmp});
+    fire(house_.at(Strategy::NatPmp).probe, Service{});
+    fire(house_.at(Strategy::NatPmp).map, house_.grant(Strategy::NatPmp, "192.168.0.3:6667"));
+    ASSERT_FALSE(result_); // behind another NAT: the second gateway is waited for
+    attempt_ = {};
+    runner_.run_pending();
+    ASSERT_EQ(house_.at(Strategy::NatPmp).unmaps, 1);
+    fire(house_.at(Strategy::NatPmp).unmap, Result<void>());
+    runner_.run_pending();
+    EXPECT_EQ(house_.at(Strategy::NatPmp).alive, 0);
+    EXPECT_EQ(answers_, 0);
+}
+
 TEST_F(ChainTest, AttemptMayBeDestroyedInsideItsOwnHandler) {
     chain_ = std::make_unique<Chain>(runner_.loop(), kAll, house_.parts());
     attempt_ = chain_->open({.port = 1}, [this](const Result<Opening, OpenFailure>&) {

@@ -18,10 +18,10 @@ namespace natterjack::test {
 /// the calls, so that objects of the loop can be made and destroyed anywhere in the test.
 class LoopRunner {
 public:
-    LoopRunner() { g_main_context_acquire(context_); }
+    LoopRunner() { g_main_context_push_thread_default(context_); } // acquires it, too
     ~LoopRunner() {
         while (g_main_context_iteration(context_, FALSE) != FALSE) {} // cancelled work unwinds
-        g_main_context_release(context_);
+        g_main_context_pop_thread_default(context_);
         g_main_context_unref(context_);
     }
     LoopRunner(const LoopRunner&) = delete;

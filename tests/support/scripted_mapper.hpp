@@ -41,6 +41,7 @@ public:
                                                             at(strategy, path.gateway));
                 },
                 .read_network = [this]() -> Result<net::Network> { return network; },
+                .read_servers = []() -> Result<Servers> { return Servers{}; },
                 .journal = Journal(std::move(journal_directory))};
     }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <array>
+
 #include <gtest/gtest.h>
 
 #include "nat-lab/spec.hpp"
@@ -23,17 +25,18 @@ std::string refusal(std::string_view text) {
 }
 
 TEST(LabSpec, ReadsEachCell) {
-    struct {
+    struct Cell {
         const char* text;
         Mapping mapping;
         Filtering filtering;
-    } const cells[]{
-        {"eim/eif", Mapping::EndpointIndependent, Filtering::EndpointIndependent},
-        {"eim/adf", Mapping::EndpointIndependent, Filtering::AddressDependent},
-        {"eim/apdf", Mapping::EndpointIndependent, Filtering::AddressAndPortDependent},
-        {"apdm/apdf", Mapping::AddressAndPortDependent, Filtering::AddressAndPortDependent},
     };
-    for (const auto& cell : cells) {
+    constexpr std::array kCells{
+        Cell{"eim/eif", Mapping::EndpointIndependent, Filtering::EndpointIndependent},
+        Cell{"eim/adf", Mapping::EndpointIndependent, Filtering::AddressDependent},
+        Cell{"eim/apdf", Mapping::EndpointIndependent, Filtering::AddressAndPortDependent},
+        Cell{"apdm/apdf", Mapping::AddressAndPortDependent, Filtering::AddressAndPortDependent},
+    };
+    for (const auto& cell : kCells) {
         const auto router = router_of(cell.text);
         EXPECT_EQ(router.mapping, cell.mapping) << cell.text;
         EXPECT_EQ(router.filtering, cell.filtering) << cell.text;

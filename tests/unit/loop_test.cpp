@@ -141,11 +141,15 @@ TEST(Loop, TakesPostsFromManyThreads) {
 
 TEST(ContextScope, MakesTheContextTheDefaultForAWhile) {
     const LoopRunner runner;
+    auto* before = g_main_context_get_thread_default();
+    GMainContext* context = g_main_context_new();
     {
-        const net::ContextScope scope(runner.loop());
-        EXPECT_EQ(g_main_context_get_thread_default(), net::context_of(runner.loop()));
+        const auto loop = Loop::on(context);
+        const net::ContextScope scope(loop);
+        EXPECT_EQ(g_main_context_get_thread_default(), context);
     }
-    EXPECT_EQ(g_main_context_get_thread_default(), nullptr);
+    EXPECT_EQ(g_main_context_get_thread_default(), before);
+    g_main_context_unref(context);
 }
 
 TEST(Timer, FiresOnceAndNeverEarly) {

@@ -70,17 +70,18 @@ std::string indented(const std::string& text) {
 } // namespace
 
 const std::vector<Requirement>& requirements() {
-    static const std::vector<Requirement> kRequirements{
+    static const std::vector<Requirement> all{
         {"ip", "iproute2"},
         {"nft", "nftables"},
         {"miniupnpd", "miniupnpd-nftables"},
         {"turnserver", "coturn"},
     };
-    return kRequirements;
+    return all;
 }
 
 Result<void> check_programs(const Plan& plan) {
-    for (const auto& [program, package] : requirements()) {
+    for (const auto& requirement : requirements()) {
+        const auto program = requirement.program;
         const bool is_server =
             std::any_of(plan.daemons.begin(), plan.daemons.end(),
                         [&](const Daemon& daemon) { return daemon.command.front() == program; });
@@ -89,7 +90,7 @@ Result<void> check_programs(const Plan& plan) {
         const bool needed = is_server || program == "ip" || (program == "nft" && makes_rules);
         if (!needed || find_program(program)) continue;
         return Error{Errc::NotFound, "this lab needs the program '" + std::string(program) +
-                                         "': apt-get install " + std::string(package)};
+                                         "': apt-get install " + std::string(requirement.package)};
     }
     return {};
 }

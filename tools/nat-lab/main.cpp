@@ -120,11 +120,8 @@ int exec_command(const std::string& node, const std::vector<std::string>& comman
     return replace_process(command, *environment);
 }
 
-} // namespace
-
-int main(int argc, char** argv) {
+int dispatch(const std::vector<std::string>& words) {
     // What stands behind the first "--" is the command's, to the letter: the parser never sees it.
-    const std::vector<std::string> words(argv + 1, argv + argc);
     const auto mark = std::find(words.begin(), words.end(), "--");
     std::vector<std::string> ours(words.begin(), mark);
     const std::vector<std::string> command(mark == words.end() ? mark : std::next(mark),
@@ -176,4 +173,15 @@ int main(int argc, char** argv) {
     if (examine->parsed()) return doctor(json);
     if (exec->parsed()) return exec_command(node, command);
     return run_command(run_words, command);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return dispatch({argv + 1, argv + argc});
+    } catch (const std::exception& error) { // out of memory, above all
+        std::cerr << "nat-lab: " << error.what() << std::endl;
+        return kExitInternal;
+    }
 }

@@ -27,6 +27,9 @@ std::string current(const char* name) {
 Environment command_environment(const Node& node, const std::string& log_path) {
     auto out = node.environment;
     out["NATLAB_LOG_DIR"] = log_path;
+    std::error_code error;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+    if (!error) out["NATLAB"] = self;
     auto path = current("PATH");
     for (const auto* place : {"/usr/sbin", "/sbin"}) {
         if ((":" + path + ":").find(std::string(":") + place + ":") == std::string::npos) {
@@ -46,7 +49,7 @@ Result<void> store_environments(const Plan& plan, const std::string& log_path) {
     for (const auto& node : plan.nodes) {
         std::string text;
         for (const auto& [name, value] : command_environment(node, log_path)) {
-            text += name + "=" + value + "\n";
+            text.append(name).append("=").append(value).append("\n");
         }
         const auto written = write_file(directory() / node.name, text);
         if (!written) return written.error();

@@ -13,8 +13,8 @@
 
 namespace natterjack::lab {
 
-/// What a command in \a node is given besides the lab's own variables: PATH with the places of
-/// system programs, a runtime directory that exists.
+/// What a command in \a node is given: the node's variables, the path of this program, PATH with
+/// the places of system programs.
 [[nodiscard]] Environment command_environment(const Node& node, const std::string& log_path);
 
 /// In the sandbox: stores the environment of every node of \a plan.

@@ -95,6 +95,7 @@ int replace_process(const std::vector<std::string>& command, const Environment& 
         return 127;
     }
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (const auto& word : command) {
         arguments.push_back(const_cast<char*>(word.c_str())); // NOLINT(*const-cast): execv's type
     }
@@ -121,7 +122,7 @@ UniqueFd memory_file(std::string_view text) {
     UniqueFd file(::memfd_create("nat-lab", MFD_CLOEXEC));
     while (file && !text.empty()) {
         const auto written = ::write(file.get(), text.data(), text.size());
-        if (written <= 0) return UniqueFd();
+        if (written <= 0) return {};
         text.remove_prefix(static_cast<std::size_t>(written));
     }
     if (file) ::lseek(file.get(), 0, SEEK_SET);

@@ -144,7 +144,7 @@ public:
 private:
     UniqueFd open_stream(const std::string& node, int target) {
         std::array<int, 2> ends{-1, -1};
-        if (::pipe2(ends.data(), O_CLOEXEC) != 0) return UniqueFd();
+        if (::pipe2(ends.data(), O_CLOEXEC) != 0) return {};
         ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
         streams_.push_back({UniqueFd(ends[0]), target, LabelledOutput(node)});
         return UniqueFd(ends[1]);

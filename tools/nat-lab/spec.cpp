@@ -189,11 +189,11 @@ std::vector<std::string_view> split(std::string_view text) {
 } // namespace
 
 const std::vector<Preset>& presets() {
-    static const std::vector<Preset> kPresets{
+    static const std::vector<Preset> all{
         {"home", "eim/apdf,igd,natpmp,pcp",
          "a home router whose ports programs can open: UPnP IGD, NAT-PMP and PCP"},
     };
-    return kPresets;
+    return all;
 }
 
 Result<SiteSpec> parse_spec(std::string_view text) {

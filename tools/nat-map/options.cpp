@@ -150,30 +150,42 @@ void add_mapping_options(CLI::App* command, Options& options, Words& words) {
         ->type_name("HOST:PORT");
 }
 
+struct Row {
+    std::string_view name;
+    const char* help;
+    bool ports;
+    bool mapping;
+};
+constexpr Row kCommands[] = {
+    {"add", "Open a port and leave it open for its lifetime", true, true},
+    {"list", "Every mapping that the gateway tells of, ours marked", false, false},
+    {"delete", "Close a port", true, false},
+    {"external", "The gateway's external address, by each protocol", false, false},
+    {"keep", "Open ports, renew them, report changes, close on Ctrl-C", true, true},
+};
+
+bool is_command(std::string_view word) {
+    return std::any_of(std::begin(kCommands), std::end(kCommands),
+                       [&](const Row& row) { return row.name == word; });
+}
+
 } // namespace
 
 Parsed parse_command_line(int argc, char** argv) {
+    // CLI11 would only say that a subcommand is required.
+    if (argc > 1 && argv[1][0] != '-' && !is_command(argv[1])) {
+        std::cerr << "nat-map: \"" << argv[1]
+                  << "\" is no command: add, list, delete, external and keep are\n";
+        return {std::nullopt, kUsage};
+    }
     CLI::App app("nat-map - open, list, close or keep a port on the gateway", "nat-map");
     app.set_version_flag("--version", std::string("nat-map ") + NATTERJACK_VERSION);
     app.require_subcommand(1);
     app.footer(kExamples);
     Options options;
     Words words;
-    struct Row {
-        const char* name;
-        const char* help;
-        bool ports;
-        bool mapping;
-    };
-    constexpr Row kCommands[] = {
-        {"add", "Open a port and leave it open for its lifetime", true, true},
-        {"list", "Every mapping that the gateway tells of, ours marked", false, false},
-        {"delete", "Close a port", true, false},
-        {"external", "The gateway's external address, by each protocol", false, false},
-        {"keep", "Open ports, renew them, report changes, close on Ctrl-C", true, true},
-    };
     for (const Row& row : kCommands) {
-        auto* command = app.add_subcommand(row.name, row.help);
+        auto* command = app.add_subcommand(std::string(row.name), row.help);
         command->footer(kExamples);
         if (row.ports) {
             command->add_option("PORT", words.ports, "A port, then udp, tcp (the default) or both")

@@ -28,7 +28,9 @@ public:
     /// A loop with a thread of its own, which the library starts and joins.
     [[nodiscard]] static Loop with_thread();
     /// Runs on \a context, which the application iterates (nullptr: GLib's default context). The
-    /// library takes a reference. Nothing happens while nobody iterates it.
+    /// library takes a reference. Nothing happens while nobody iterates it. A context other than
+    /// GLib's default one must be the thread-default context of the thread that iterates it
+    /// (g_main_context_push_thread_default()), as GIO wants it.
     [[nodiscard]] static Loop on(_GMainContext* context);
     /// The loop shared by the blocking calls of this process, made at first use. When the process
     /// exits, removals that are under way get up to two seconds to finish.

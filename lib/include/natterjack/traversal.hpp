@@ -42,7 +42,9 @@ struct OpenRequest {
     /// NAT-PMP cannot express it.
     std::optional<IpAddress> internal_address;
     NetworkChoice network;
-    /// "HOST:PORT" each, asked to confirm the external address. Empty: nobody is asked.
+    /// "HOST:PORT" each, asked how the outside sees us: an external address that differs shows
+    /// another NAT. Empty: those of the user's or the system's `servers.conf`, if there is one;
+    /// else nobody.
     std::vector<std::string> stun_servers;
 };
 

@@ -21,6 +21,16 @@ namespace {
 constexpr std::size_t kMaxWrapping = 64;
 constexpr std::size_t kPeek = 576; // more than any answer to Binding
 
+// Its id has been compared already.
+Result<Endpoint> read_answer(ByteView datagram) {
+    const auto message = stun::decode(datagram);
+    if (!message) return message.error();
+    if (message->kind == stun::Class::Success) return stun::mapped_address(*message);
+    const auto refused = stun::error_code(*message);
+    const int code = refused ? refused->code : 0;
+    return Error{Errc::Refused, "the STUN server answers with error " + std::to_string(code), code};
+}
+
 } // namespace
 
 struct StunClient::Pending {
@@ -91,7 +101,9 @@ StunClient::~StunClient() = default;
 
 void StunClient::ask(Request request, Handler handler) {
     auto& pending = pending_.emplace_back(loop_, std::move(request), std::move(handler));
-    pending.message = stun::encode_binding_request(pending.id, pending.request.ice);
+    pending.message = pending.request.check
+                          ? encode_check(pending.id, *pending.request.check)
+                          : stun::encode({.transaction = pending.id, .attributes = {}});
     pending.first = net::now();
     update_tap();
     transmit(pending);
@@ -146,7 +158,7 @@ std::list<StunClient::Pending>::iterator StunClient::find_answered() {
     if (size <= 0) return pending_.end();
     const ByteView bytes = ByteView(head).first(static_cast<std::size_t>(size));
     const auto source = net::to_endpoint(from);
-    const auto id = stun::response_id(bytes);
+    const auto id = response_id(bytes);
     return std::find_if(pending_.begin(), pending_.end(), [&](const Pending& each) {
         if (!each.request.send) return id == each.id && source == each.request.to;
         const auto limit = std::min(bytes.size(), kMaxWrapping + stun::kHeaderSize);
@@ -172,8 +184,7 @@ void StunClient::take_answer() {
         std::array<std::uint8_t, kPeek> datagram{};
         const auto size = ::recv(fd_, datagram.data(), datagram.size(), MSG_DONTWAIT);
         if (size < 0) return;
-        const auto mapped = stun::decode_binding_response(
-            ByteView(datagram).first(static_cast<std::size_t>(size)), found->id);
+        const auto mapped = read_answer(ByteView(datagram).first(static_cast<std::size_t>(size)));
         if (!mapped && mapped.error().code != Errc::Refused) return; // forged or broken: ignored
         if (mapped) {
             answer.mapped = *mapped;

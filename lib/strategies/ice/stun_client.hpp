@@ -12,7 +12,7 @@
 #include <natterjack/loop.hpp>
 
 #include "net/loop.hpp"
-#include "wire/stun.hpp"
+#include "strategies/ice/ice_check.hpp"
 
 namespace natterjack::ice {
 
@@ -42,7 +42,7 @@ public:
 
     struct Request {
         Endpoint to;
-        std::optional<stun::IceAttributes> ice;
+        std::optional<IceCheck> check; ///< Empty: a plain request, as servers take it.
         /// Transmissions after the first, from the first, ascending.
         std::vector<Duration> repeat;
         Duration deadline{0}; ///< From the first transmission.

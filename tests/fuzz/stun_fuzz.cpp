@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+#include <cstdlib>
+
+#include "wire/stun.hpp"
+
+using namespace natterjack;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const auto message = stun::decode({data, size});
+    if (!message) return 0;
+    const auto again = stun::decode(stun::encode(*message));
+    if (!again || !(*again == *message)) std::abort();
+    (void)stun::error_code(*message);
+    if (const auto mapped = stun::mapped_address(*message)) {
+        stun::Message echo{.transaction = message->transaction};
+        echo.add(stun::AttributeType::XorMappedAddress,
+                 stun::xor_address(*mapped, message->transaction));
+        if (*stun::mapped_address(echo) != *mapped) std::abort();
+    }
+    return 0;
+}

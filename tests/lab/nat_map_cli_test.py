@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""nat-map's command line: what it refuses, in which words and with which exit status."""
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import lab
+import tap
+
+NAT_MAP = os.environ.get("NAT_MAP", "nat-map")
+
+USAGE = {
+    # arguments: a word that the message must have
+    (): "subcommand",
+    ("open", "6667"): "open",
+    ("add",): "PORT",
+    ("add", "0"): "\"0\"",
+    ("add", "65536"): "65536",
+    ("add", "-1"): "-1",
+    ("add", "6667", "sctp"): "sctp",
+    ("add", "tcp"): "tcp",
+    ("add", "6667", "tcp", "udp"): "tcp",
+    ("add", "6667", "6668"): "one port",
+    ("add", "6667", "--via", "upnp"): "upnp",
+    ("add", "6667", "--lifetime", "0"): "--lifetime",
+    ("add", "6667", "--lifetime", "4294967296"): "--lifetime",
+    ("add", "6667", "--external", "70000"): "--external",
+    ("add", "6667", "--to", "printer:80"): "printer:80",
+    ("add", "6667", "--gateway", "router.lan"): "router.lan",
+    ("add", "6667", "--timeout", "0"): "--timeout",
+    ("add", "6667", "--interface", "no-such"): "no-such",
+    ("add", "6667", "--source", "9.9.9.9"): "9.9.9.9",
+    ("add", "6667", "--description", "a\nb"): "description",
+    ("add", "6667", "--description", "x" * 64): "description",
+    ("add", "6667", "--to", "127.0.0.1:80"): "127.0.0.1",
+    ("list", "6667"): "6667",
+    ("delete",): "PORT",
+}
+
+
+def nat_map(*arguments):
+    return subprocess.run([NAT_MAP, *arguments], text=True, capture_output=True, check=False,
+                          timeout=30)
+
+
+def usage():
+    wrong = []
+    for arguments, word in USAGE.items():
+        done = nat_map(*arguments)
+        if done.returncode != 64 or word not in done.stderr or done.stdout:
+            wrong.append([arguments, done.returncode, done.stdout, done.stderr])
+    return wrong
+
+
+def without_network():
+    subprocess.run(["ip", "route", "flush", "default"], check=True)
+    out = {}
+    for arguments in (["add", "6667"], ["list"], ["delete", "6667"], ["external"], ["keep", "6667"]):
+        done = nat_map(*arguments, "--json")
+        out[arguments[0]] = [done.returncode,
+                             json.loads(done.stdout).get("error", {}).get("code")]
+    return out
+
+
+def closed_stdout():
+    done = subprocess.run([NAT_MAP, "external"], stdout=open("/dev/full", "w", encoding="ascii"),
+                          stderr=subprocess.PIPE, check=False, timeout=30)
+    return done.returncode
+
+
+if __name__ == "__main__":
+    lab.serve(usage, without_network, closed_stdout)
+    with tap.Tap() as t:
+        t.equal(lab.inside(["--nat", "eim/apdf", "--no-servers"], usage), [],
+                "bad arguments: exit status 64, the word at fault on stderr, nothing on stdout")
+        t.equal(lab.inside(["--nat", "eim/apdf", "--no-servers"], without_network),
+                {name: [69, "no network"] for name in ("add", "list", "delete", "external", "keep")},
+                "no network: exit status 69 and the error in the JSON")
+        t.equal(lab.inside(["--nat", "home", "--no-servers"], closed_stdout), 70,
+                "a full disk behind stdout is not silently ignored")
+        for command in ("", "add", "list", "delete", "external", "keep"):
+            done = nat_map(*command.split(), "--help")
+            t.check(done.returncode == 0 and "nat-map add 6667 tcp" in done.stdout and not done.stderr,
+                    f"--help of '{command}' has examples, on stdout", done)
+        done = nat_map("--version")
+        t.check(done.returncode == 0 and done.stdout.startswith("nat-map "), "--version", done)

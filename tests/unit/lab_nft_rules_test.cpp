@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include "nat-lab/nft_rules.hpp"
+
+namespace natterjack::lab {
+namespace {
+
+std::string rules_for(std::string_view spec) {
+    const auto site = parse_spec(spec);
+    EXPECT_TRUE(site) << spec;
+    return site ? nft_rules(site->routers.front()) : std::string();
+}
+
+bool has(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+/// The lines of one chain, without indentation.
+std::string chain(const std::string& rules, const std::string& name) {
+    const auto start = rules.find("    chain " + name + " {\n");
+    if (start == std::string::npos) return {};
+    std::string out;
+    for (auto at = rules.find('\n', start) + 1; rules.compare(at, 5, "    }") != 0;) {
+        const auto end = rules.find('\n', at);
+        out += rules.substr(at, end - at + 1).substr(8);
+        at = end + 1;
+    }
+    return out;
+}
+
+TEST(NftRules, APortPreservingRouterIsTheWholeText) {
+    EXPECT_EQ(rules_for("eim/apdf"), R"(table inet natlab {
+    chain prerouting {
+        type nat hook prerouting priority dstnat; policy accept;
+    }
+    chain postrouting {
+        type nat hook postrouting priority srcnat; policy accept;
+        oifname "wan0" masquerade
+    }
+    chain input {
+        type filter hook input priority filter; policy accept;
+        # Dropped, not accepted and refused: an accepted packet leaves a conntrack entry,
+        # and the host's own flow from that port would then be given another port.
+        iifname "wan0" ct state new drop
+    }
+    chain forward {
+        type filter hook forward priority filter; policy drop;
+        ct state established,related accept
+        ct state invalid drop
+        iifname "lan0" oifname "wan0" accept
+    }
+}
+)");
+}
+
+TEST(NftRules, AMappingForEachDestinationHasARandomPort) {
+    EXPECT_TRUE(has(chain(rules_for("apdm/apdf"), "postrouting"), "masquerade fully-random\n"));
+    EXPECT_FALSE(has(rules_for("eim/eif"), "random"));
+}
+
+TEST(NftRules, AnOpenMappingLetsEverybodyIn) {
+    const auto rules = rules_for("eim/eif");
+    EXPECT_TRUE(has(chain(rules, "prerouting"), "dnat ip to meta l4proto . th dport map @cone"));
+    EXPECT_TRUE(has(chain(rules, "forward"), "iifname \"wan0\" ct status dnat accept\n"));
+    EXPECT_FALSE(has(rules, "@contacted"));
+}
+
+TEST(NftRules, AddressFilteringLetsOnlyContactedAddressesIn) {
+    const auto forward = chain(rules_for("eim/adf"), "forward");
+    EXPECT_TRUE(has(forward, "@contacted accept\n"));
+    EXPECT_FALSE(has(forward, "ct status dnat accept"));
+    // Remembered before conntrack lets the rest of a flow through: each packet out refreshes.
+    EXPECT_LT(forward.find("update @contacted"), forward.find("ct state established"));
+    EXPECT_LT(forward.find("update @cone"), forward.find("ct state established"));
+}
+
+TEST(NftRules, BlockedDropsUdpBeforeAnythingElse) {
+    const auto forward = chain(rules_for("blocked"), "forward");
+    EXPECT_LT(forward.find("meta l4proto udp drop"), forward.find("accept\n"));
+    EXPECT_TRUE(has(forward, "meta l4proto { tcp, icmp } accept"));
+}
+
+TEST(NftRules, PortMappingHasChainsOfItsOwn) {
+    const auto rules = rules_for("home");
+    EXPECT_TRUE(has(chain(rules, "prerouting"), "jump upnp_prerouting"));
+    EXPECT_TRUE(has(chain(rules, "postrouting"), "jump upnp_postrouting"));
+    EXPECT_TRUE(has(chain(rules, "forward"), "iifname \"wan0\" jump upnp_forward"));
+    for (const auto* name : {"upnp_prerouting", "upnp_postrouting", "upnp_forward"}) {
+        EXPECT_TRUE(has(rules, "chain " + std::string(name) + " {\n    }\n")) << name;
+    }
+    EXPECT_FALSE(has(rules_for("eim/apdf"), "upnp"));
+}
+
+TEST(NftRules, MiniupnpdsOwnRulesComeBeforeTheRoutersMapping) {
+    const auto postrouting = chain(rules_for("home"), "postrouting");
+    EXPECT_LT(postrouting.find("jump"), postrouting.find("masquerade"));
+}
+
+TEST(NftRules, OneVersionOfTwoIsSentElsewhere) {
+    EXPECT_TRUE(has(chain(rules_for("eim/apdf,natpmp"), "version_request"),
+                    "iifname \"lan0\" udp dport 5351 @th,64,8 != 0 udp dport set 5352 notrack\n"));
+    EXPECT_TRUE(has(chain(rules_for("eim/apdf,pcp"), "version_request"), "@th,64,8 != 2 "));
+    EXPECT_TRUE(has(chain(rules_for("eim/apdf,pcp"), "version_answer"),
+                    "udp sport 5352 udp sport set 5351 notrack\n"));
+    for (const auto* spec : {"home", "eim/apdf", "eim/apdf,igd"}) {
+        EXPECT_FALSE(has(rules_for(spec), "version")) << spec;
+    }
+}
+
+TEST(NftRules, ClosedPortsAreSilentWhenAskedTo) {
+    EXPECT_FALSE(has(chain(rules_for("home"), "input"), "lan0"));
+    const auto bare = chain(rules_for("eim/apdf,closed=drop"), "input");
+    EXPECT_TRUE(bare.ends_with("iifname \"lan0\" drop\n"));
+    EXPECT_FALSE(has(bare, "dport"));
+    const auto igd = chain(rules_for("eim/apdf,igd,closed=drop"), "input");
+    EXPECT_TRUE(has(igd, "udp dport 1900 accept") && has(igd, "tcp dport 5000 accept"));
+    EXPECT_FALSE(has(igd, "5351"));
+    EXPECT_TRUE(has(chain(rules_for("eim/apdf,pcp,closed=drop"), "input"),
+                    "udp dport { 5351, 5352 } accept"));
+}
+
+} // namespace
+} // namespace natterjack::lab

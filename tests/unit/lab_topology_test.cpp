@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "nat-lab/ip_script.hpp"
+#include "nat-lab/topology.hpp"
+
+namespace natterjack::lab {
+namespace {
+
+Site site(const char* letter, std::string_view spec) {
+    const auto parsed = parse_spec(spec);
+    EXPECT_TRUE(parsed) << spec;
+    return {letter, parsed ? *parsed : SiteSpec()};
+}
+
+std::set<std::string> node_names(const Plan& plan) {
+    std::set<std::string> names;
+    for (const auto& node : plan.nodes) names.insert(node.name);
+    return names;
+}
+
+TEST(Topology, ASiteWithARouter) {
+    const auto plan = plan_lab({site("a", "eim/apdf")}, false);
+    EXPECT_EQ(node_names(plan), (std::set<std::string>{"a", "router-a", "internet", "outside"}));
+    EXPECT_TRUE(plan.find("router-a")->forwards);
+    EXPECT_FALSE(plan.find("a")->forwards);
+    EXPECT_FALSE(plan.find("router-a")->rules.empty());
+    EXPECT_TRUE(plan.daemons.empty());
+}
+
+TEST(Topology, ASiteWithoutRouterHasAPublicAddress) {
+    const auto plan = plan_lab({site("a", "none")}, false);
+    EXPECT_EQ(node_names(plan), (std::set<std::string>{"a", "internet", "outside"}));
+    const auto& environment = plan.find("a")->environment;
+    EXPECT_EQ(environment.at("NATLAB_HOST"), environment.at("NATLAB_WAN"));
+}
+
+TEST(Topology, HostIsAnotherNameForA) {
+    const auto plan = plan_lab({site("a", "none")}, false);
+    EXPECT_EQ(plan.find("host"), plan.find("a"));
+    EXPECT_EQ(plan.find("b"), nullptr);
+    EXPECT_EQ(plan_lab({site("b", "none")}, false).find("host"), nullptr);
+}
+
+TEST(Topology, SitesShareNoAddress) {
+    const auto plan = plan_lab({site("a", "home"), site("b", "none")}, true);
+    std::set<std::string> addresses;
+    std::size_t count = 0;
+    for (const auto& link : plan.links) {
+        addresses.insert({link.near.address, link.far.address});
+        count += 2;
+    }
+    EXPECT_EQ(addresses.size(), count);
+}
+
+TEST(Topology, NoLinkHasANameThatPeersIgnore) {
+    // libnice leaves out interfaces whose names begin like these.
+    const auto plan = plan_lab({site("a", "home,delay=1ms"), site("b", "none")}, true);
+    for (const auto& link : plan.links) {
+        for (const auto& name : {link.near.name, link.far.name}) {
+            EXPECT_LE(name.size(), 15U) << name; // IFNAMSIZ - 1
+            for (const auto* prefix : {"veth", "docker", "virbr", "vnet"}) {
+                EXPECT_FALSE(name.starts_with(prefix)) << name;
+            }
+        }
+    }
+}
+
+TEST(Topology, ServersAreStartedOnlyWhereNeeded) {
+    const auto names = [](const Plan& plan) {
+        std::set<std::string> out;
+        for (const auto& daemon : plan.daemons) out.insert(daemon.name);
+        return out;
+    };
+    EXPECT_EQ(names(plan_lab({site("a", "none")}, true)), std::set<std::string>{"coturn"});
+    EXPECT_EQ(names(plan_lab({site("a", "home"), site("b", "eim/eif,pcp")}, false)),
+              (std::set<std::string>{"miniupnpd-router-a", "miniupnpd-router-b"}));
+}
+
+TEST(Topology, OneVersionOfTwoNeedsAnAnswerer) {
+    EXPECT_TRUE(plan_lab({site("a", "home")}, false).version_points.empty());
+    EXPECT_TRUE(plan_lab({site("a", "eim/eif,igd")}, false).version_points.empty());
+    const auto plan = plan_lab({site("a", "eim/eif,pcp")}, false);
+    ASSERT_EQ(plan.version_points.size(), 1U);
+    EXPECT_EQ(plan.version_points[0].speaks, Speaks::Pcp);
+    EXPECT_EQ(plan.version_points[0].address, "192.168.1.1");
+}
+
+TEST(Topology, EveryNodeKnowsTheServersAndTheSites) {
+    const auto plan = plan_lab({site("a", "home"), site("b", "home")}, true);
+    for (const auto& node : plan.nodes) {
+        EXPECT_EQ(node.environment.at("NATLAB_NODE"), node.name);
+        EXPECT_EQ(node.environment.at("NATLAB_STUN"), "25.0.1.1:3478");
+        EXPECT_EQ(node.environment.at("NATLAB_A_WAN"), "25.0.113.2");
+        EXPECT_EQ(node.environment.at("NATLAB_B_WAN"), "25.0.114.2");
+    }
+    EXPECT_EQ(plan.find("b")->environment.at("NATLAB_GATEWAY"), "192.168.2.1");
+    EXPECT_EQ(plan.find("outside")->environment.count("NATLAB_GATEWAY"), 0U);
+}
+
+TEST(Topology, WithoutServersNobodyIsToldOfThem) {
+    const auto plan = plan_lab({site("a", "none")}, false);
+    EXPECT_EQ(plan.find("a")->environment.count("NATLAB_STUN"), 0U);
+    EXPECT_EQ(plan.find("a")->environment.count("NATLAB_TURN"), 0U);
+}
+
+TEST(Topology, MiniupnpdIsToldWhatToOffer) {
+    const auto config = [](const char* spec) {
+        return plan_lab({site("a", spec)}, false).daemons.at(0).config;
+    };
+    const auto has = [](const std::string& text, const char* line) {
+        return ("\n" + text).find("\n" + std::string(line) + "\n") != std::string::npos;
+    };
+    const auto home = config("home");
+    for (const auto* line :
+         {"ext_ifname=wan0", "listening_ip=lan0", "enable_upnp=yes", "enable_natpmp=yes",
+          "force_igd_desc_v1=no", "upnp_table_name=natlab", "upnp_nat_table_name=natlab",
+          "upnp_forward_chain=upnp_forward", "upnp_nat_chain=upnp_prerouting",
+          "upnp_nat_postrouting_chain=upnp_postrouting"}) {
+        EXPECT_TRUE(has(home, line)) << line << "\n" << home;
+    }
+    EXPECT_TRUE(has(config("eim/eif,igd"), "enable_natpmp=no"));
+    EXPECT_TRUE(has(config("eim/eif,igd1"), "force_igd_desc_v1=yes"));
+    EXPECT_TRUE(has(config("eim/eif,pcp"), "enable_upnp=no"));
+    EXPECT_TRUE(has(config("eim/eif,natpmp"), "enable_natpmp=yes"));
+}
+
+TEST(Topology, CoturnNamesTheContactedAddressFirst) {
+    const auto plan = plan_lab({site("a", "none")}, true);
+    const auto& command = plan.daemons.at(0).command;
+    const auto first = std::find(command.begin(), command.end(), "--listening-ip=25.0.1.1");
+    const auto second = std::find(command.begin(), command.end(), "--listening-ip=25.0.2.1");
+    ASSERT_NE(second, command.end());
+    EXPECT_LT(first, second);
+}
+
+TEST(IpScript, JoinsTwoNodes) {
+    const auto plan = plan_lab({site("a", "none")}, false);
+    EXPECT_EQ(link_script(plan),
+              "link add name eth0 netns outside type veth peer name to-outside netns internet\n"
+              "link add name eth0 netns a type veth peer name to-a netns internet\n");
+}
+
+TEST(IpScript, LeadsAnImpairedLinkThroughTheRelay) {
+    const auto plan = plan_lab({site("a", "none,delay=1ms")}, false);
+    EXPECT_EQ(link_script(plan),
+              "link add name eth0 netns outside type veth peer name to-outside netns internet\n"
+              "link add name eth0 netns a type veth peer name near1 netns relay\n"
+              "link add name to-a netns internet type veth peer name far1 netns relay\n");
+    EXPECT_EQ(relay_script(plan), "link set near1 up\nlink set far1 up\n");
+}
+
+TEST(IpScript, SetsANodeUp) {
+    const auto plan = plan_lab({site("a", "eim/apdf")}, true);
+    EXPECT_EQ(node_script(plan, *plan.find("router-a")),
+              "link set lo up\n"
+              "address add 192.168.1.1/24 dev lan0\nlink set lan0 up\n"
+              "address add 25.0.113.2/24 dev wan0\nlink set wan0 up\n"
+              "route add default via 25.0.113.1\n");
+    EXPECT_TRUE(node_script(plan, *plan.find("internet"))
+                    .starts_with("address add 25.0.1.1/32 dev lo\n"
+                                 "address add 25.0.2.1/32 dev lo\nlink set lo up\n"));
+    EXPECT_EQ(relay_script(plan), "");
+}
+
+} // namespace
+} // namespace natterjack::lab
