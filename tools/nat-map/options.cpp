@@ -204,9 +204,9 @@ Parsed parse_command_line(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return {std::nullopt, app.exit(error)}; // --help, --version
         std::cerr << "nat-map: " << error.what() << "\nTry 'nat-map --help'.\n";
-        return {std::nullopt, kUsage};
+        return {std::nullopt, tool_support::kUsage};
     }
-    return {std::move(options), kDone};
+    return {std::move(options), tool_support::kDone};
 }
 
 } // namespace nat_map

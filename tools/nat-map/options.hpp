@@ -10,17 +10,9 @@
 
 #include <natterjack/natterjack.hpp>
 
-namespace nat_map {
+#include "support/exit_code.hpp"
 
-/// Exit codes, as in nat-map(1).
-enum ExitCode : int {
-    kDone = 0,
-    kNothingOpensPorts = 1,
-    kRefused = 2,
-    kUsage = 64,     // EX_USAGE
-    kNoNetwork = 69, // EX_UNAVAILABLE
-    kInternal = 70,  // EX_SOFTWARE
-};
+namespace nat_map {
 
 struct Options {
     std::string command; ///< One of the table in main.cpp.
@@ -38,7 +30,7 @@ struct Options {
 /// code in the last two cases.
 struct Parsed {
     std::optional<Options> options;
-    int exit_code = kDone;
+    int exit_code = tool_support::kDone;
 };
 [[nodiscard]] Parsed parse_command_line(int argc, char** argv);
 
