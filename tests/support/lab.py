@@ -18,6 +18,7 @@ import contextlib
 import ctypes
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -37,11 +38,14 @@ def inside(lab_arguments, function, *arguments, timeout=60):
     """What `function(*arguments)` returns when called on host a of a lab."""
     command = [sys.executable, os.path.abspath(sys.argv[0]), _MARK, function.__name__,
                json.dumps(arguments)]
+    label = ""
+    if "--a" in lab_arguments:  # two sites: commands name their node, and so does their output
+        command, label = ["a: " + shlex.join(command)], "a: "
     done = run("run", *lab_arguments, "--", *command, timeout=timeout)
     if done.returncode != 0:
         raise RuntimeError(f"{function.__name__} in {lab_arguments}: status {done.returncode}\n"
                            f"{done.stdout}{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1].removeprefix(label))
 
 
 def serve(*functions):

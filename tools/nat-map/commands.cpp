@@ -92,7 +92,7 @@ int keep(const Options& options, Runner& runner) {
             });
         }
     };
-    runner.on_interrupt([&] { close(kDone); });
+    runner.on_interrupt([&] { close(tool_support::kDone); });
     runner.announce("asking the gateway");
     opening = std::make_unique<OpenPorts>(options, runner.loop(), [&] {
         runner.hush();

@@ -4,9 +4,11 @@
 #pragma once
 
 #include "options.hpp"
-#include "runner.hpp"
+#include "support/runner.hpp"
 
 namespace nat_map {
+
+using tool_support::Runner;
 
 int add(const Options& options, Runner& runner);
 int list(const Options& options, Runner& runner);

@@ -8,7 +8,7 @@ namespace {
 
 struct Command {
     std::string_view name;
-    int (*run)(const nat_map::Options&, nat_map::Runner&);
+    int (*run)(const nat_map::Options&, tool_support::Runner&);
 };
 
 constexpr std::array kCommands = {
@@ -24,8 +24,8 @@ int main(int argc, char** argv) {
     if (!parsed.options) return parsed.exit_code;
     for (const Command& command : kCommands) {
         if (command.name != parsed.options->command) continue;
-        nat_map::Runner runner;
+        tool_support::Runner runner;
         return command.run(*parsed.options, runner);
     }
-    return nat_map::kInternal;
+    return tool_support::kInternal;
 }

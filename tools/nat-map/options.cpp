@@ -177,7 +177,7 @@ Parsed parse_command_line(int argc, char** argv) {
     if (argc > 1 && argv[1][0] != '-' && !is_command(argv[1])) {
         std::cerr << "nat-map: \"" << argv[1]
                   << "\" is no command: add, list, delete, external and keep are\n";
-        return {std::nullopt, kUsage};
+        return {std::nullopt, tool_support::kUsage};
     }
     CLI::App app("nat-map - open, list, close or keep a port on the gateway", "nat-map");
     app.set_version_flag("--version", std::string("nat-map ") + NATTERJACK_VERSION);
@@ -205,9 +205,9 @@ Parsed parse_command_line(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return {std::nullopt, app.exit(error)}; // --help, --version
         std::cerr << "nat-map: " << error.what() << "\nTry 'nat-map --help'.\n";
-        return {std::nullopt, kUsage};
+        return {std::nullopt, tool_support::kUsage};
     }
-    return {std::move(options), kDone};
+    return {std::move(options), tool_support::kDone};
 }
 
 } // namespace nat_map

@@ -10,15 +10,9 @@
 
 #include <natterjack/natterjack.hpp>
 
-namespace nat_map {
+#include "support/exit_code.hpp"
 
-// Exit codes, as in nat-map(1).
-inline constexpr int kDone = 0;
-inline constexpr int kNothingOpensPorts = 1;
-inline constexpr int kRefused = 2;
-inline constexpr int kUsage = 64;     // EX_USAGE
-inline constexpr int kNoNetwork = 69; // EX_UNAVAILABLE
-inline constexpr int kInternal = 70;  // EX_SOFTWARE
+namespace nat_map {
 
 struct Options {
     std::string command; ///< One of the table in main.cpp.
@@ -36,7 +30,7 @@ struct Options {
 /// code in the last two cases.
 struct Parsed {
     std::optional<Options> options;
-    int exit_code = kDone;
+    int exit_code = tool_support::kDone;
 };
 [[nodiscard]] Parsed parse_command_line(int argc, char** argv);
 

@@ -12,7 +12,6 @@ namespace nat_map {
 
 namespace {
 
-using natterjack::Errc;
 using natterjack::StoryLine;
 using nlohmann::ordered_json;
 
@@ -117,27 +116,6 @@ Row to_row(const natterjack::ListedMapping& entry) {
             .enabled = entry.enabled};
 }
 
-int exit_code_of(const natterjack::Error& error) {
-    switch (error.code) {
-    case Errc::NotFound:
-    case Errc::Timeout: return kNothingOpensPorts;
-    case Errc::Refused:
-    case Errc::Conflict:
-    case Errc::Unsupported: return kRefused;
-    case Errc::InvalidArgument: return kUsage;
-    case Errc::NoNetwork:
-    case Errc::Network: return kNoNetwork;
-    // A gateway that answers nonsense opens nothing.
-    case Errc::Truncated:
-    case Errc::Malformed:
-    case Errc::Mismatch:
-    case Errc::TooLarge:
-    case Errc::Unsafe: return kNothingOpensPorts;
-    case Errc::Cancelled: return kInternal;
-    }
-    return kInternal;
-}
-
 void Report::add(const natterjack::Story& story) {
     story_.insert(story_.end(), story.begin(), story.end());
 }
@@ -185,8 +163,8 @@ int Report::print() const {
         }
         if (options_.verbose || !errors_.empty()) print_story();
     }
-    if (!std::cout) return kInternal;
-    return causes_.empty() ? kDone : exit_code_of(causes_.front());
+    if (!std::cout) return tool_support::kInternal;
+    return causes_.empty() ? tool_support::kDone : tool_support::exit_code_of(causes_.front());
 }
 
 void Report::print_rows() const {

@@ -32,9 +32,6 @@ struct Row {
 [[nodiscard]] Row to_row(const natterjack::OpeningInfo& info);
 [[nodiscard]] Row to_row(const natterjack::ListedMapping& entry);
 
-/// The exit code that an error stands for.
-[[nodiscard]] int exit_code_of(const natterjack::Error& error);
-
 /// Collects what a command found, prints it once.
 class Report {
 public:

@@ -11,7 +11,7 @@
 
 #include <natterjack/loop.hpp>
 
-namespace nat_map {
+namespace tool_support {
 
 /// Iterates GLib's default context until quit(). One a process.
 class Runner {
@@ -48,4 +48,4 @@ private:
     int exit_code_ = 0;
 };
 
-} // namespace nat_map
+} // namespace tool_support

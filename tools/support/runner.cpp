@@ -9,7 +9,7 @@
 #include <glib-unix.h>
 #include <glib.h>
 
-namespace nat_map {
+namespace tool_support {
 
 namespace {
 
@@ -69,4 +69,4 @@ void Runner::quit(int exit_code) {
     loop_.when_settled(kQuitLimit, [this] { g_main_loop_quit(main_loop_); });
 }
 
-} // namespace nat_map
+} // namespace tool_support

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief A data channel of a PeerSession: messages, encrypted, as browsers exchange them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <natterjack/export.hpp>
+#include <natterjack/result.hpp>
+
+namespace natterjack {
+
+/// What a channel is like; fixed for its life (RFC 8831 section 6.1).
+struct ChannelOptions {
+    bool ordered = true;
+    /// Give a message up after so many retransmissions. At most one of this and \a max_lifetime.
+    std::optional<std::uint32_t> max_retransmits;
+    /// Give a message up after so many milliseconds.
+    std::optional<std::uint32_t> max_lifetime;
+    /// Shown to the peer: a name from IANA's WebSocket registry, or empty. At most 4096 bytes.
+    std::string protocol;
+    /// The channel stays open for sending when the peer is done, as a TCP connection does; both
+    /// sides must want it so. Off, as for browsers: when one side is done, so is the other.
+    bool half_close = false;
+};
+
+namespace peer {
+class ChannelState;
+} // namespace peer
+
+/// Owns one channel: destroying it closes it, after what was sent has been delivered. Move-only.
+///
+/// All calls may come from any thread. Handlers run on the loop, one at a time, and never after
+/// destruction (of the channel, or of the handler's replacement) on the loop's thread; from another
+/// thread one may be running at that moment. Everything may be destroyed inside a handler.
+class NATTERJACK_API Channel {
+public:
+    /// Longest message that is sent or received, in bytes.
+    static constexpr std::size_t kMaxMessage = std::size_t{256} * 1024;
+
+    Channel(Channel&& other) noexcept;
+    Channel& operator=(Channel&& other) noexcept;
+    ~Channel();
+
+    [[nodiscard]] const std::string& label() const;
+    [[nodiscard]] const std::string& protocol() const;
+
+    /// Takes one message as a whole; may be called before the session is connected.
+    /// \retval Errc::TooLarge         longer than kMaxMessage, or than the peer takes; or more than
+    ///                                16 MiB wait: see on_low_buffer()
+    /// \retval Errc::InvalidArgument  finished or closed
+    Result<void> send(std::span<const std::uint8_t> message);
+    /// The same, marked as UTF-8 text (which is not verified).
+    Result<void> send_text(std::string_view message);
+    /// Ends our direction after what has been sent; what the peer sends still comes.
+    void finish();
+    /// Ends both; what has been sent is still delivered.
+    void close();
+
+    /// Bytes that were sent and did not yet go to SCTP, which holds up to 1 MiB more.
+    [[nodiscard]] std::size_t buffered_amount() const;
+    /// See ChannelOptions::half_close: for channels that the peer opened, in on_channel().
+    void set_half_close(bool on);
+    /// False: what comes is not taken, and the peer has to wait when 2 MiB have piled up. Holds for
+    /// all channels of the session while it holds for one.
+    void set_receiving(bool receiving);
+
+    /// Messages that come before there is a handler wait for it. \a text: sent as text.
+    using MessageHandler = std::function<void(std::span<const std::uint8_t> message, bool text)>;
+    void on_message(MessageHandler handler);
+    /// The peer knows the channel: called once, for channels that we opened.
+    void on_open(std::function<void()> handler);
+    /// The peer will send no more. Called once, after the last message.
+    void on_peer_done(std::function<void()> handler);
+    /// buffered_amount() fell from above \a low_water to \a low_water bytes or less.
+    void on_low_buffer(std::size_t low_water, std::function<void()> handler);
+    /// The channel is gone, both ways. Called once; the last call. \a error: why, unless it was
+    /// closed as one closes channels.
+    void on_closed(std::function<void(std::optional<Error> error)> handler);
+
+    explicit Channel(std::shared_ptr<peer::ChannelState> state);
+
+private:
+    std::shared_ptr<peer::ChannelState> state_;
+};
+
+} // namespace natterjack

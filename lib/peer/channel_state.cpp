@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include "peer/channel_state.hpp"
+
+#include <numeric>
+#include <utility>
+
+#include "peer/session.hpp"
+
+namespace natterjack::peer {
+
+namespace {
+
+// What may wait for a handler, in bytes, before the peer has to.
+constexpr std::size_t kMaxInbox = std::size_t{1} * 1024 * 1024;
+
+} // namespace
+
+ChannelState::ChannelState(std::weak_ptr<Session> session, std::string label,
+                           ChannelOptions options)
+    : half_close(options.half_close),
+      session_(std::move(session)),
+      label_(std::move(label)),
+      options_(std::move(options)) {
+}
+
+void ChannelState::run_on_loop(std::function<void(Session&, ChannelState&)> task) {
+    const auto session = session_.lock();
+    if (!session) return;
+    session->loop().post(
+        [session, self = shared_from_this(), task = std::move(task)] { task(*session, *self); });
+}
+
+Result<void> ChannelState::send(ByteView message, bool text) {
+    const auto session = session_.lock();
+    if (finished_ || !session) {
+        return Error{Errc::InvalidArgument, "channel \"" + label_ + "\" is closed for sending"};
+    }
+    const auto limit = session->max_message();
+    if (message.size() > limit) {
+        return Error{Errc::TooLarge, "a message of " + std::to_string(message.size()) +
+                                         " bytes: the peer takes " + std::to_string(limit)};
+    }
+    if (buffered_amount() + message.size() > ice::DataChannels::kMaxBuffered) {
+        return Error{Errc::TooLarge, "too much waits to be sent on channel \"" + label_ + "\""};
+    }
+    ChannelMessage copy{{message.begin(), message.end()}, text};
+    if (session->loop().is_current()) {
+        session->send(*this, std::move(copy));
+        return {};
+    }
+    posted_ += copy.data.size();
+    auto shared = std::make_shared<ChannelMessage>(std::move(copy));
+    run_on_loop([shared](Session& owner, ChannelState& self) {
+        self.posted_ -= shared->data.size();
+        owner.send(self, std::move(*shared));
+    });
+    return {};
+}
+
+void ChannelState::finish() {
+    if (finished_.exchange(true)) return;
+    run_on_loop([](Session& session, ChannelState& self) { session.finish(self, false); });
+}
+
+void ChannelState::close() {
+    finished_ = true;
+    run_on_loop([](Session& session, ChannelState& self) { session.finish(self, true); });
+}
+
+void ChannelState::abandon(const std::shared_ptr<ChannelState>& self) {
+    self->muted_ = true;
+    self->finished_ = true;
+    auto none = std::make_shared<const Handlers>();
+    {
+        const std::lock_guard lock(self->mutex_);
+        std::swap(self->handlers_, none); // what they hold goes after the lock
+    }
+    self->run_on_loop([](Session& session, ChannelState& state) { session.finish(state, true); });
+}
+
+void ChannelState::set_half_close(bool on) {
+    const auto session = session_.lock();
+    if (!session) return;
+    const auto change = [session, self = shared_from_this(), on] {
+        self->half_close = on;
+        session->set_half_close(*self);
+    };
+    // At once where that is possible: the peer's end may be among what is read next.
+    session->loop().is_current() ? change() : session->loop().post(change);
+}
+
+void ChannelState::set_receiving(bool receiving) {
+    run_on_loop([receiving](Session& session, ChannelState& self) {
+        self.receiving_ = receiving;
+        self.drain();
+        session.update_receiving();
+    });
+}
+
+void ChannelState::set_handler(const std::function<void(Handlers&)>& change) {
+    {
+        const std::lock_guard lock(mutex_);
+        auto changed = std::make_shared<Handlers>(*handlers_);
+        change(*changed);
+        handlers_ = std::move(changed);
+    }
+    run_on_loop([](Session& session, ChannelState& self) {
+        self.drain();
+        session.update_receiving();
+    });
+}
+
+std::shared_ptr<const ChannelState::Handlers> ChannelState::handlers() const {
+    const std::lock_guard lock(mutex_);
+    return handlers_;
+}
+
+void ChannelState::on_message(Channel::MessageHandler handler) {
+    set_handler([&](Handlers& all) { all.message = std::move(handler); });
+}
+
+void ChannelState::on_open(std::function<void()> handler) {
+    set_handler([&](Handlers& all) { all.open = std::move(handler); });
+}
+
+void ChannelState::on_peer_done(std::function<void()> handler) {
+    set_handler([&](Handlers& all) { all.peer_done = std::move(handler); });
+}
+
+void ChannelState::on_closed(std::function<void(std::optional<Error>)> handler) {
+    set_handler([&](Handlers& all) { all.closed = std::move(handler); });
+}
+
+void ChannelState::on_low_buffer(std::size_t level, std::function<void()> handler) {
+    set_handler([&](Handlers& all) { all.low_buffer = std::move(handler); });
+    run_on_loop([level](Session& session, ChannelState& self) {
+        self.low_water = level;
+        session.set_low_water(self);
+    });
+}
+
+void ChannelState::deliver(ice::ChannelEvent event) {
+    using Kind = ice::ChannelEvent::Kind;
+    if (event.kind == Kind::LowBuffer) { // does not wait for messages that nobody reads
+        const auto now = handlers();
+        if (!muted_ && now->low_buffer) now->low_buffer();
+        return;
+    }
+    if (event.kind == Kind::Open) {
+        open_untold_ = true;
+    } else {
+        inbox_bytes_ += event.data.size();
+        inbox_.push_back(std::move(event));
+    }
+    drain();
+}
+
+void ChannelState::end(std::optional<Error> error) {
+    if (std::exchange(ended_, true)) return;
+    finished_ = true;
+    error_ = std::move(error);
+    drain();
+}
+
+bool ChannelState::wants_more() const {
+    return muted_ || (receiving_ && inbox_bytes_ <= kMaxInbox);
+}
+
+std::size_t ChannelState::outbox_bytes() const {
+    return std::accumulate(
+        outbox.begin(), outbox.end(), std::size_t{0},
+        [](std::size_t sum, const ChannelMessage& each) { return sum + each.data.size(); });
+}
+
+// In the order of arrival. What has no handler yet waits for one.
+void ChannelState::drain() {
+    if (draining_) return; // a handler changed something: the loop below sees it
+    draining_ = true;
+    const auto self = shared_from_this();
+    while (!muted_) {
+        const auto now = handlers();
+        if (open_untold_ && now->open) {
+            open_untold_ = false;
+            now->open();
+        } else if (!inbox_.empty() && receiving_ && now->message) {
+            const auto event = std::move(inbox_.front());
+            inbox_.pop_front();
+            inbox_bytes_ -= event.data.size();
+            if (event.kind == ice::ChannelEvent::Kind::Message) {
+                now->message(event.data, event.text);
+            } else if (now->peer_done) {
+                now->peer_done();
+            }
+        } else if (inbox_.empty() && ended_ && !told_end_ && now->closed) {
+            told_end_ = true;
+            now->closed(error_);
+        } else {
+            break;
+        }
+    }
+    draining_ = false;
+}
+
+} // namespace natterjack::peer

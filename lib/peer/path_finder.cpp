@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: MIT
+#include "peer/path_finder.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <tuple>
+#include <utility>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "net/random.hpp"
+#include "net/socket_address.hpp"
+
+namespace natterjack::peer {
+
+namespace {
+
+constexpr std::size_t kMaxRemote = 150;    // candidates, as libnice's pairs
+constexpr std::size_t kMaxResolutions = 8; // of names that the peer sent
+constexpr Duration kResolveLimit{3000};
+constexpr std::size_t kMaxNotes = 16;
+
+// STUN: answers come within 100 ms from almost everywhere; what was lost is asked again soon.
+const std::vector<Duration> kStunRepeats = {Duration(100), Duration(300), Duration(700)};
+constexpr Duration kStunLimit{1300};
+// While the peer's description is waited for (a person may be pasting it) NATs must not forget us:
+// the shortest time-outs that were seen in the field are 20 s (RFC 4787 section 4.3 wants 120).
+constexpr Duration kStunRefresh{10'000};
+
+// Openers die on their way: far enough to pass our own NATs, carrier's included, too near to reach
+// the peer's, where some routers would make an entry of them that then stands in the way.
+constexpr int kOpenerHops = 4;
+constexpr Duration kOpenerInterval{1000};
+constexpr int kOpenerRounds = 120;
+
+// Whether the peer is still there (RFC 7675 asks every 5 s; so that 12 s of silence are three
+// questions and their repetitions).
+constexpr Duration kWatchInterval{4000};
+constexpr Duration kWatchLimit{1500};
+const std::vector<Duration> kWatchRepeats = {Duration(300), Duration(800)};
+
+std::string random_text(std::size_t length) {
+    constexpr std::string_view kAlphabet =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string out;
+    std::vector<std::uint8_t> bytes(length);
+    net::fill_random(bytes);
+    for (const auto byte : bytes) out += kAlphabet[byte % kAlphabet.size()];
+    return out;
+}
+
+// One datagram of few hops, without touching the socket's own TTL.
+void send_with_hops(int fd, const Endpoint& to, ByteView payload, int hops) {
+    auto address = net::to_socket_address(to);
+    iovec data{const_cast<std::uint8_t*>(payload.data()), payload.size()};
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
+    msghdr message{};
+    message.msg_name = address.raw();
+    message.msg_namelen = address.length;
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = to.address.is_v4() ? IPPROTO_IP : IPPROTO_IPV6;
+    header->cmsg_type = to.address.is_v4() ? IP_TTL : IPV6_HOPLIMIT;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(header), &hops, sizeof(hops));
+    std::ignore = ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+bool same_place(const sdp::Candidate& a, const sdp::Candidate& b) {
+    return a.address == b.address && a.port == b.port && a.transport == b.transport &&
+           a.name == b.name;
+}
+
+} // namespace
+
+PathFinder::PathFinder(const Loop& loop, FinderConfig config, Handlers handlers)
+    : loop_(loop),
+      config_(std::move(config)),
+      handlers_(std::move(handlers)),
+      ufrag_(random_text(8)),
+      password_(random_text(24)),
+      opener_timer_(loop),
+      refresh_timer_(loop),
+      watch_timer_(loop) {
+    const auto bytes = net::random_bytes<8>();
+    std::memcpy(&tie_breaker_, bytes.data(), bytes.size()); // any bits will do
+}
+
+PathFinder::~PathFinder() {
+    sockets_.clear(); // they watch the agent's descriptors
+}
+
+void PathFinder::mute() {
+    handlers_ = {};
+    opener_timer_.stop();
+    refresh_timer_.stop();
+    watch_timer_.stop();
+    resolutions_.clear();
+    mapping_.reset();
+    for (auto& socket : sockets_) socket.stun.cancel_all();
+}
+
+Result<void> PathFinder::start() {
+    ice::IceAgent::Config config{.controlling = config_.controlling,
+                                 .ufrag = ufrag_,
+                                 .password = password_,
+                                 .addresses = config_.addresses,
+                                 .relay_only = config_.relay_only};
+    begin_waiting(); // for this function's end
+    auto agent = ice::IceAgent::create(
+        loop_, std::move(config),
+        {.on_candidate = [this](sdp::Candidate each) { take_local(std::move(each)); },
+         .on_gathered =
+             [this] {
+                 if (std::exchange(relays_asked_, false)) done_waiting();
+             },
+         .on_selected = [this](const ice::IceAgent::Pair& pair) { take_pair(pair); },
+         .on_lost =
+             [this] {
+                 if (path_ && handlers_.on_lost) handlers_.on_lost();
+             },
+         .on_datagram =
+             [this](ByteView datagram) {
+                 last_heard_ = net::now();
+                 if (handlers_.on_datagram) handlers_.on_datagram(datagram);
+             }});
+    if (!agent) return agent.error();
+    agent_ = *std::move(agent);
+    if (const auto gathered = agent_->gather(); !gathered) return gathered;
+    for (const auto& socket : agent_->sockets()) sockets_.emplace_back(loop_, socket);
+    resolve_servers();
+    start_mapping();
+    refresh_timer_.start_after(kStunRefresh, [this] { refresh_reflexive(); });
+    done_waiting();
+    return {};
+}
+
+void PathFinder::done_waiting() {
+    if (awaited_ == 0 || --awaited_ > 0 || gathered_) return;
+    gathered_ = true;
+    if (handlers_.on_gathered) handlers_.on_gathered();
+}
+
+// --- our own addresses
+
+void PathFinder::take_local(sdp::Candidate candidate) {
+    // libnice shows the address that a relay saw, too: that is what STUN servers say as well.
+    emit(std::move(candidate));
+}
+
+void PathFinder::emit(sdp::Candidate candidate) {
+    const bool known = std::any_of(candidates_.begin(), candidates_.end(), [&](const auto& each) {
+        return same_place(each, candidate) && each.priority >= candidate.priority;
+    });
+    if (known) return;
+    candidates_.push_back(candidate);
+    const bool hidden = config_.relay_only && candidate.type != sdp::CandidateType::Relayed;
+    if (!hidden && handlers_.on_candidate) handlers_.on_candidate(candidate);
+}
+
+void PathFinder::resolve_servers() {
+    const auto take = [this](const std::string& host, std::uint16_t port, auto&& use) {
+        begin_waiting();
+        resolutions_.push_back(std::make_unique<net::Resolution>(
+            loop_, host, kResolveLimit,
+            [this, port, use](Result<std::vector<IpAddress>> addresses) {
+                if (addresses) {
+                    // One of each family is enough: they are one server.
+                    bool v4 = false;
+                    bool v6 = false;
+                    for (const auto& address : *addresses) {
+                        if (std::exchange(address.is_v4() ? v4 : v6, true)) continue;
+                        use(Endpoint{address, port});
+                    }
+                } else if (notes_.size() < kMaxNotes) {
+                    notes_.push_back(addresses.error().message);
+                }
+                done_waiting();
+            }));
+    };
+    if (!config_.relay_only) {
+        for (const auto& server : config_.stun) {
+            take(server.host, server.port, [this](const Endpoint& at) { query_stun(at); });
+        }
+    }
+    for (const auto& server : config_.turn) {
+        take(server.host, server.port, [this, server](const Endpoint& at) {
+            const bool family =
+                std::any_of(sockets_.begin(), sockets_.end(), [&](const Socket& socket) {
+                    return socket.local.address.is_v4() == at.address.is_v4();
+                });
+            if (!family || relays_.size() == ice::kMaxServers) return;
+            relays_.push_back({at, server.transport, server.user, server.password});
+            if (!std::exchange(relays_asked_, true)) begin_waiting(); // for libnice's word
+            agent_->add_relay(relays_.back());
+        });
+    }
+}
+
+void PathFinder::query_stun(const Endpoint& server) {
+    stun_servers_.push_back(server);
+    for (auto& socket : sockets_) {
+        if (socket.local.address.is_v4() == server.address.is_v4() &&
+            socket.local.address.is_loopback() == server.address.is_loopback()) {
+            begin_waiting();
+            ask_where(socket, server);
+        }
+    }
+}
+
+void PathFinder::ask_where(Socket& socket, const Endpoint& server) {
+    socket.stun.ask({.to = server, .check = {}, .repeat = kStunRepeats, .deadline = kStunLimit},
+                    [this, &socket](const Result<ice::StunClient::Answer>& answer) {
+                        if (answer) {
+                            take_reflexive(socket, answer->mapped);
+                        } else if (!gathered_ && notes_.size() < kMaxNotes) {
+                            notes_.push_back("STUN: " + answer.error().message);
+                        }
+                        if (!gathered_) done_waiting();
+                    });
+}
+
+// The agent is not told: it sees the address itself when the peer answers a check.
+void PathFinder::take_reflexive(Socket& socket, const Endpoint& mapped) {
+    if (socket.reflexive && socket.reflexive->address == mapped.address &&
+        (!gathered_ || *socket.reflexive == mapped)) {
+        return; // a NAT with a port for each server: one stands for all
+    }
+    socket.reflexive = mapped;
+    if (mapped == socket.local || mapped.address.is_unspecified() ||
+        mapped.address.is_multicast()) {
+        return;
+    }
+    emit(derived(socket.local, mapped, kReflexivePreference, "s"));
+}
+
+// Only the first server is asked again: what counts is that our NAT hears from us.
+void PathFinder::refresh_reflexive() {
+    refresh_timer_.start_after(kStunRefresh, [this] { refresh_reflexive(); });
+    if (path_) return; // libnice's keepalives do it
+    for (auto& socket : sockets_) {
+        const auto server =
+            std::find_if(stun_servers_.begin(), stun_servers_.end(), [&](const Endpoint& each) {
+                return each.address.is_v4() == socket.local.address.is_v4() &&
+                       each.address.is_loopback() == socket.local.address.is_loopback();
+            });
+        if (server != stun_servers_.end() && gathered_) ask_where(socket, *server);
+    }
+}
+
+void PathFinder::start_mapping() {
+    if (!config_.map || config_.relay_only) return;
+    // The gateway on the best way out leads to the socket there.
+    const auto socket = std::find_if(sockets_.begin(), sockets_.end(), [](const Socket& each) {
+        const auto& address = each.local.address;
+        return address.is_v4() && !address.is_loopback() && !address.is_public();
+    });
+    if (socket == sockets_.end()) return;
+    auto network = config_.network;
+    network.source = socket->local.address;
+    begin_waiting();
+    mapping_ = std::make_unique<PortMapping>(
+        loop_, std::move(network), socket->local.port,
+        [this](const Result<PortMapping::Mapped>& result) { take_mapping(result); });
+}
+
+void PathFinder::take_mapping(const Result<PortMapping::Mapped>& result) {
+    if (!result) {
+        if (notes_.size() < kMaxNotes)
+            notes_.push_back("no mapped port: " + result.error().message);
+        return;
+    }
+    const auto& internal = result->internal;
+    const bool ours = std::any_of(sockets_.begin(), sockets_.end(),
+                                  [&](const Socket& each) { return each.local == internal; });
+    if (!ours || result->external.address.is_unspecified()) return;
+    const bool first = !mapped_;
+    mapped_ = *result;
+    emit(derived(internal, result->external, kMappedPreference, "m"));
+    if (first && handlers_.on_mapped) handlers_.on_mapped();
+    update_path();
+}
+
+const sdp::Candidate* PathFinder::host_candidate(const Endpoint& base) const {
+    const auto found =
+        std::find_if(candidates_.begin(), candidates_.end(), [&](const sdp::Candidate& each) {
+            return each.type == sdp::CandidateType::Host && each.address == base.address &&
+                   each.port == base.port;
+        });
+    return found == candidates_.end() ? nullptr : &*found;
+}
+
+// The foundation tells pairs that need separate checks: kind and base (RFC 8445 section 5.1.1.3).
+sdp::Candidate PathFinder::derived(const Endpoint& base, const Endpoint& external,
+                                   unsigned type_preference, std::string foundation) const {
+    const auto* host = host_candidate(base);
+    sdp::Candidate out;
+    out.foundation = std::move(foundation) + (host != nullptr ? host->foundation : "0");
+    out.priority = priority_of(type_preference, host != nullptr ? host->priority >> 8U : 0);
+    out.address = external.address;
+    out.port = external.port;
+    out.type = sdp::CandidateType::ServerReflexive;
+    out.related = base;
+    return out;
+}
+
+// --- the peer's addresses
+
+void PathFinder::set_remote(const sdp::Description& remote) {
+    remote_ufrag_ = remote.ufrag;
+    remote_password_ = remote.password;
+    // Both NATs are opened before the first check, so that none waits out a repetition.
+    for (const auto& candidate : remote.candidates) {
+        if (!candidate.is_name()) send_openers({candidate.address, candidate.port});
+    }
+    agent_->set_remote_credentials(remote.ufrag, remote.password);
+    for (const auto& candidate : remote.candidates) add_remote_candidate(candidate);
+    opener_timer_.start_after(kOpenerInterval, [this] { repeat_openers(); });
+}
+
+void PathFinder::add_remote_candidate(const sdp::Candidate& candidate) {
+    if (candidate.is_name()) {
+        resolve_remote(candidate);
+        return;
+    }
+    use_remote_candidate(candidate);
+}
+
+void PathFinder::use_remote_candidate(const sdp::Candidate& candidate) {
+    const auto allowed = sdp::check_candidate(candidate, {config_.allow_loopback});
+    if (!allowed) {
+        if (notes_.size() < kMaxNotes) notes_.push_back(allowed.error().message);
+        return;
+    }
+    const bool known = std::any_of(remote_candidates_.begin(), remote_candidates_.end(),
+                                   [&](const auto& each) { return same_place(each, candidate); });
+    if (known || candidate.transport != Transport::Udp || remote_candidates_.size() == kMaxRemote) {
+        return;
+    }
+    remote_candidates_.push_back(candidate);
+    send_openers({candidate.address, candidate.port});
+    agent_->add_remote_candidate(candidate);
+    update_path();
+}
+
+void PathFinder::resolve_remote(const sdp::Candidate& candidate) {
+    // Multicast DNS is the system's resolver's (nss-mdns), where it has it.
+    if (resolutions_.size() >= 2 * ice::kMaxServers + kMaxResolutions) return;
+    resolutions_.push_back(std::make_unique<net::Resolution>(
+        loop_, candidate.name, kResolveLimit,
+        [this, candidate](const Result<std::vector<IpAddress>>& addresses) {
+            if (!addresses || addresses->empty()) return;
+            auto resolved = candidate;
+            resolved.name.clear();
+            resolved.address = addresses->front();
+            use_remote_candidate(resolved);
+        }));
+}
+
+void PathFinder::send_openers(const Endpoint& to) {
+    if (config_.relay_only || path_ || !to.address.is_public()) return;
+    const auto opener = ice::encode_opener(net::random_bytes<12>());
+    for (const auto& socket : sockets_) {
+        if (socket.local.address.is_v4() != to.address.is_v4() ||
+            socket.local.address.is_loopback()) {
+            continue;
+        }
+        send_with_hops(socket.fd, to, opener, kOpenerHops);
+    }
+}
+
+// The peer may need long for our description; its checks must find our NATs open all the while.
+void PathFinder::repeat_openers() {
+    if (path_ || ++openers_sent_ > kOpenerRounds) return;
+    for (const auto& candidate : remote_candidates_) {
+        if (candidate.type != sdp::CandidateType::Relayed) {
+            send_openers({candidate.address, candidate.port});
+        }
+    }
+    opener_timer_.start_after(kOpenerInterval, [this] { repeat_openers(); });
+}
+
+// --- the path
+
+void PathFinder::take_pair(const ice::IceAgent::Pair& pair) {
+    pair_ = pair;
+    last_heard_ = net::now();
+    answered_once_ = false;
+    update_path();
+    if (!watch_timer_.running() && !asking_) watch();
+}
+
+void PathFinder::update_path() {
+    if (!pair_) return;
+    PeerPath path;
+    path.local_kind = kind_of(pair_->local_type, pair_->local, candidates_);
+    path.remote_kind = kind_of(pair_->remote_type, pair_->remote, remote_candidates_);
+    // Through the gateway's mapping, although the check did not say so: our socket is the mapped
+    // one and the peer sends to the mapped address.
+    path.local = pair_->local;
+    path.remote = pair_->remote;
+    path.kind = path_kind(path.local_kind, path.remote_kind);
+    if (path.kind == PathKind::Relayed) path.note = why_relayed();
+    if (path.local_kind == CandidateKind::Mapped && mapped_) {
+        path.note = "mapped by " + std::string(natterjack::to_string(mapped_->strategy));
+    }
+    if (path_ == path) return;
+    path_ = path;
+    if (handlers_.on_path) handlers_.on_path(path);
+}
+
+// The first question at once: it measures the round trip.
+void PathFinder::watch() {
+    asking_ = false;
+    if (!answered_once_ && !rtt_) {
+        ask_peer();
+        return;
+    }
+    watch_timer_.start_after(kWatchInterval, [this] { ask_peer(); });
+}
+
+void PathFinder::ask_peer() {
+    if (!pair_ || sockets_.empty()) return;
+    const bool relayed = pair_->local_type == sdp::CandidateType::Relayed;
+    auto socket = std::find_if(sockets_.begin(), sockets_.end(),
+                               [&](const Socket& each) { return each.local == pair_->base; });
+    if (socket == sockets_.end()) {
+        if (!relayed) return;
+        socket = sockets_.begin();
+    }
+    ice::StunClient::Request request{
+        .to = pair_->remote,
+        .check = ice::IceCheck{.username = remote_ufrag_ + ":" + ufrag_,
+                               .password = remote_password_,
+                               .priority = priority_of(110, pair_->local_priority >> 8U),
+                               .controlling = config_.controlling,
+                               .tie_breaker = tie_breaker_},
+        .repeat = kWatchRepeats,
+        .deadline = kWatchLimit};
+    if (relayed) request.send = [this](ByteView message) { agent_->send(message); };
+    asking_ = true;
+    socket->stun.ask(std::move(request), [this, asked = net::now()](
+                                             const Result<ice::StunClient::Answer>& answer) {
+        asking_ = false;
+        if (answer) {
+            answered_once_ = true;
+            last_heard_ = net::now();
+            if (!answer->repeated) {
+                // Smoothed as TCP does (RFC 6298 section 2.3).
+                rtt_ = rtt_ ? *rtt_ * 7 / 8 + answer->round_trip / 8 : answer->round_trip;
+            }
+            watch();
+            return;
+        }
+        // An error response (roles that changed meanwhile) is a sign of life, too.
+        const bool heard = last_heard_ > asked || answer.error().code == Errc::Refused;
+        if (heard || !answered_once_) {
+            watch_timer_.start_after(kWatchInterval, [this] { ask_peer(); });
+            return;
+        }
+        ask_peer();
+        if (handlers_.on_quiet) handlers_.on_quiet();
+    });
+}
+
+// --- in words
+
+std::string PathFinder::why_relayed() const {
+    if (config_.relay_only) return "because only a relay was allowed";
+    const auto has_public = [](const std::vector<sdp::Candidate>& candidates) {
+        return std::any_of(candidates.begin(), candidates.end(), [](const sdp::Candidate& each) {
+            return each.type != sdp::CandidateType::Relayed && each.address.is_public();
+        });
+    };
+    if (!has_public(candidates_)) {
+        return "because no address of ours that the outside could send to is known (UDP blocked?)";
+    }
+    if (!has_public(remote_candidates_)) {
+        return "because the peer signalled no address that the outside could send to";
+    }
+    return "because checks between the NATs were not answered (both give every destination "
+           "another port?)";
+}
+
+void PathFinder::describe(PeerInfo& info) const {
+    for (const auto& socket : sockets_) {
+        if (socket.reflexive) info.reflexive.push_back(*socket.reflexive);
+    }
+    if (mapped_) info.mapped = mapped_->external;
+    for (const auto& each : candidates_) {
+        if (each.type == sdp::CandidateType::Relayed) {
+            info.relayed.push_back({each.address, each.port});
+        }
+    }
+    info.path = path_;
+    info.round_trip = rtt_;
+    info.notes = notes_;
+}
+
+std::string PathFinder::explain_failure() const {
+    std::string out = "no way to the peer: " + std::to_string(candidates_.size()) +
+                      " of our addresses and " + std::to_string(remote_candidates_.size()) +
+                      " of the peer's were tried";
+    const auto relayed = [](const std::vector<sdp::Candidate>& candidates) {
+        return std::any_of(candidates.begin(), candidates.end(), [](const sdp::Candidate& each) {
+            return each.type == sdp::CandidateType::Relayed;
+        });
+    };
+    const bool blocked = !stun_servers_.empty() &&
+                         std::none_of(sockets_.begin(), sockets_.end(),
+                                      [](const auto& each) { return each.reflexive.has_value(); });
+    if (remote_candidates_.empty()) {
+        out += ": the peer signalled none that can be used";
+    } else if (blocked) {
+        out += ", and no STUN server answered: UDP seems to be blocked here";
+    } else if (config_.stun.empty() && config_.turn.empty()) {
+        out += "; no STUN server was named, so the outside's view of us is unknown";
+    }
+    if (!relayed(candidates_) && !relayed(remote_candidates_)) {
+        out += config_.turn.empty() ? "; with a TURN server it would go by a relay"
+                                    : "; and no TURN server gave a relay";
+    }
+    return out;
+}
+
+} // namespace natterjack::peer

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+// What two sessions tell each other: JSEP's offers and answers (RFC 8829), as far as one m-line
+// needs them.
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "peer/session.hpp"
+
+namespace natterjack::peer {
+
+namespace {
+
+constexpr std::size_t kMaxEarlyCandidates = 150;
+
+template<class... Cases>
+struct Overloaded : Cases... {
+    using Cases::operator()...;
+};
+template<class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
+
+} // namespace
+
+Result<void> Session::receive(std::string_view line) {
+    auto message = signal::decode(line);
+    if (!message) return message.error();
+    if (const auto* description = std::get_if<signal::Description>(&*message)) {
+        auto decoded = sdp::decode_description(description->sdp, description->kind);
+        if (!decoded) return decoded.error();
+        loop_.post([self = shared_from_this(), remote = *std::move(decoded)] {
+            if (self->over()) return;
+            if (remote.kind == sdp::Kind::Offer) {
+                self->hear_offer(remote);
+            } else {
+                self->hear_answer(remote);
+            }
+        });
+        return {};
+    }
+    const auto& candidate = std::get<signal::Candidate>(*message);
+    if (!candidate.candidate.empty()) {
+        const auto decoded = sdp::decode_candidate(candidate.candidate);
+        // What another version of the protocol may bring is no error.
+        if (!decoded && decoded.error().code == Errc::Unsupported) return {};
+        if (!decoded) return decoded.error();
+    }
+    loop_.post([self = shared_from_this(), candidate] {
+        if (!self->over()) self->hear_candidate(candidate);
+    });
+    return {};
+}
+
+void Session::hear_offer(const sdp::Description& offer) {
+    if (!remote_ && options_.role == PeerRole::Offer) {
+        fail({Errc::Mismatch, "both sides offer: start one of them as the answering side"});
+        return;
+    }
+    if (remote_) {
+        // Replayed, or about media that we do not have: nothing of it concerns the path.
+        const auto known = [&](const auto& finder) {
+            return finder && finder->has_remote() && finder->remote_ufrag() == offer.ufrag;
+        };
+        if (known(next_) || known(active_) || !accept_fingerprint(offer)) return;
+        // Both restart at once: the one that offered first of all insists (as in "perfect
+        // negotiation", W3C WebRTC 10.7).
+        if (offering_ && options_.role == PeerRole::Offer) return;
+        if (next_ && next_->has_remote()) bury(std::exchange(next_, nullptr));
+        if (!next_) {
+            if (const auto begun = begin_round(); !begun) {
+                network_note_ = "restart: " + begun.error().message;
+                return;
+            }
+            ++restarts_;
+        }
+        offering_ = false;
+        described_ = false;
+    }
+    answer_ = sdp::answer_to(offer);
+    if (setup_ == sdp::Setup::ActPass) setup_ = answer_.setup;
+    take_remote(offer);
+    if (!over()) say_description();
+}
+
+void Session::hear_answer(const sdp::Description& answer) {
+    if (options_.role == PeerRole::Answer && !remote_) {
+        fail({Errc::Mismatch, "an answer came where an offer was awaited: both sides answer"});
+        return;
+    }
+    if (!offering_ || !next_ || next_->has_remote()) return; // replayed
+    if (active_ && active_->remote_ufrag() == answer.ufrag) return;
+    if (remote_ && !accept_fingerprint(answer)) return;
+    offering_ = false;
+    if (setup_ == sdp::Setup::ActPass) {
+        setup_ = answer.setup == sdp::Setup::Active ? sdp::Setup::Passive : sdp::Setup::Active;
+    }
+    take_remote(answer);
+}
+
+// The keys of a session stay: only an attacker would bring another certificate half-way.
+bool Session::accept_fingerprint(const sdp::Description& remote) {
+    if (remote.fingerprints == remote_->fingerprints) return true;
+    network_note_ = "a description with another certificate was ignored";
+    publish();
+    return false;
+}
+
+void Session::hear_candidate(const signal::Candidate& message) {
+    if (message.candidate.empty()) return; // the checks' own time-outs end the search
+    const auto finder = next_ ? next_ : active_;
+    if (!finder) return;
+    if (!finder->has_remote()) {
+        if (early_candidates_.size() < kMaxEarlyCandidates) {
+            early_candidates_.push_back(message.candidate);
+        }
+        return;
+    }
+    if (message.ufrag && *message.ufrag != finder->remote_ufrag()) return; // of another round
+    if (const auto candidate = sdp::decode_candidate(message.candidate)) {
+        finder->add_remote_candidate(*candidate);
+    }
+}
+
+sdp::Description Session::local_description() const {
+    const auto& finder = next_ ? next_ : active_;
+    sdp::Description out;
+    if (!offering_) out = answer_;
+    out.kind = offering_ ? sdp::Kind::Offer : sdp::Kind::Answer;
+    out.session_id = session_id_;
+    out.version = version_;
+    if (remote_ && offering_) out.mid = remote_->mid;
+    out.ufrag = finder->ufrag();
+    out.password = finder->password();
+    out.trickle = options_.trickle;
+    out.ice_lite = false;
+    out.fingerprints = {certificate_->fingerprint()};
+    out.setup = offering_ ? sdp::Setup::ActPass : setup_;
+    out.max_message_size = Channel::kMaxMessage;
+    out.candidates.clear();
+    for (const auto& candidate : finder->candidates()) {
+        const bool hidden = options_.relay_only && candidate.type != sdp::CandidateType::Relayed;
+        if (!hidden && out.candidates.size() < sdp::kMaxCandidates) {
+            out.candidates.push_back(candidate);
+        }
+    }
+    out.end_of_candidates = !options_.trickle || finder->gathered();
+    return out;
+}
+
+// Now, or when enough is known to be said.
+void Session::say_description() {
+    if (described_) return;
+    const auto& finder = next_ ? next_ : active_;
+    if (!options_.trickle && !finder->gathered() && !describe_timer_.running()) {
+        const auto round = round_;
+        describe_timer_.start_after(options_.gathering_limit, [this, round] {
+            if (round == round_) say_now();
+        });
+        return;
+    }
+    if (!options_.trickle && !finder->gathered()) return;
+    // An answering side gathers before it knows what to answer.
+    if (!offering_ && !(remote_ && finder->has_remote())) return;
+    say_now();
+}
+
+void Session::say_now() {
+    if (described_ || over()) return;
+    const auto self = shared_from_this();
+    describe_timer_.stop();
+    if (!offering_ && !remote_) return;
+    described_ = true;
+    ++version_;
+    if (!timings_.described) timings_.described = elapsed();
+    const auto description = local_description();
+    said_end_ = description.end_of_candidates;
+    say(signal::Description{description.kind, sdp::encode(description)});
+}
+
+void Session::say_candidate(const sdp::Candidate& candidate, const std::string& ufrag) {
+    say(signal::Candidate{.candidate = sdp::encode(candidate),
+                          .mid = remote_ ? remote_->mid : "0",
+                          .line_index = line_index(),
+                          .ufrag = ufrag});
+}
+
+void Session::say_end(const std::string& ufrag) {
+    say(signal::Candidate{.candidate = "",
+                          .mid = remote_ ? remote_->mid : "0",
+                          .line_index = line_index(),
+                          .ufrag = ufrag});
+}
+
+std::uint16_t Session::line_index() const {
+    return remote_ ? static_cast<std::uint16_t>(remote_->line_index) : std::uint16_t{0};
+}
+
+// Posted: `send` never runs inside libnice's or the application's own calls.
+void Session::say(const signal::Message& message) {
+    loop_.post([self = shared_from_this(), line = signal::encode(message)] {
+        if (self->over()) return;
+        const auto handlers = self->handlers();
+        if (handlers->send) handlers->send(line);
+    });
+}
+
+} // namespace natterjack::peer

@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What nat-connect does when its peer, its path or its signalling misbehaves: it ends, in words."""
+import concurrent.futures
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import connect
+import lab
+import tap
+
+NOTICED = 15.0  # seconds within which a dead peer is noticed
+LATE = 3.0      # seconds by which a loaded machine may be late with it
+
+# Stands between the two sides' signalling and changes what the peer says.
+MEDDLER = r"""
+import json, os, re, subprocess, sys, threading
+how, command = sys.argv[1], sys.argv[2:]
+peer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def forth():
+    for line in sys.stdin.buffer:
+        peer.stdin.write(line); peer.stdin.flush()
+    peer.stdin.close()
+threading.Thread(target=forth, daemon=True).start()
+def say(text):
+    sys.stdout.write(text + "\n"); sys.stdout.flush()
+if how == "greets":
+    say("Welcome to \x1b[31mDebian\nLast login: yesterday\n")
+for line in peer.stdout:
+    text = line.decode().rstrip("\n")
+    message = json.loads(text)
+    if "sdp" in message:
+        if how == "truncated line":
+            say(text[:len(text) // 2]); continue
+        if how == "truncated description":
+            message["sdp"] = message["sdp"][:len(message["sdp"]) // 2]
+        if how == "wrong fingerprint":
+            message["sdp"] = re.sub("(a=fingerprint:sha-256 )(..:..)", r"\g<1>00:00", message["sdp"])
+        if how == "no fingerprint":
+            message["sdp"] = re.sub("a=fingerprint.*\r\n", "", message["sdp"])
+        if how == "wrong password":
+            message["sdp"] = re.sub("a=ice-pwd:.*", "a=ice-pwd:" + "x" * 24, message["sdp"])
+        if how == "endless line":
+            for _ in range(64): sys.stdout.write("{" + "x" * 65536)
+            say("")
+            how = "honest"
+        if how == "replayed":
+            say(json.dumps(message)); say(json.dumps(message))
+        text = json.dumps(message)
+    elif how == "garbage candidates":
+        message["candidate"] = "candidate:1 1 TCP 0 999.1.1.1 70000 typ wormhole"
+        say(json.dumps(message)); say('{"candidate":'); say('{"unknown":1}')
+    say(text)
+if how == "status":
+    sys.exit(9)
+"""
+
+
+def meddled(how, *ours):
+    """A pipe to `cat` whose signalling is meddled with; how it ends."""
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as program:
+        program.write(MEDDLER)
+        program.flush()
+        peer = ["exec", sys.executable, program.name, how, lab.NAT_LAB, "exec", "b", "--",
+                connect.NAT_CONNECT, "--answer", "--no-map", "--exec", "cat"]
+        start = time.monotonic()
+        running = connect.Running("--no-map", *ours, "--via", shlex.join(peer))
+        done = running.finish(b"a word", patience=40)
+    error = running.event("error")
+    return {"status": done["status"], "out": done["out"].decode(errors="replace"),
+            "error": error and error["message"], "took": time.monotonic() - start,
+            "noise": [e["line"] for e in running.events if e["event"] == "noise"],
+            "story": running.story()}
+
+
+def by_command(command):
+    """Signalling by a command that is no nat-connect at all."""
+    start = time.monotonic()
+    running = connect.Running("--no-map", "--via", command)
+    done = running.finish(patience=40)
+    error = running.event("error")
+    return {"status": done["status"], "error": error and error["message"],
+            "took": time.monotonic() - start}
+
+
+def swapped():
+    """An answer to an answerer, and an offer to one who offers."""
+    out = {}
+    for role in ("--offer", "--answer"):
+        running = connect.Running("--no-map", role, "--via",
+                                  connect.peer_command(role, "--no-map"))
+        # Two who wait for an offer wait; an offer from elsewhere ends it.
+        if role == "--answer":
+            time.sleep(0.3)
+            running.process.send_signal(signal.SIGINT)
+        done = running.finish(patience=40)
+        error = running.event("error")
+        out[role] = [done["status"], error and error["message"]]
+    return out
+
+
+def killed():
+    """The peer is killed with SIGKILL while connected: how long until we know."""
+    with tempfile.TemporaryDirectory() as place:
+        pid_file = os.path.join(place, "pid")
+        peer = shlex.join([lab.NAT_LAB, "exec", "b", "--", "sh", "-c",
+                           f"echo $$ >{pid_file}; exec {connect.NAT_CONNECT} --answer --no-map"])
+        running = connect.Running("--no-map", "--ping", "--via", f"exec {peer}")
+        if not running.wait_for("ping"):
+            return {"story": running.story()}
+        with open(pid_file, encoding="ascii") as file:
+            os.kill(int(file.read()), signal.SIGKILL)
+        start = time.monotonic()
+        error = running.wait_for("error", patience=60)
+        took = time.monotonic() - start
+        done = running.finish()
+    return {"took": took, "status": done["status"], "error": error and error["message"]}
+
+
+def terminated():
+    """The peer ends in an orderly way: known at once."""
+    with tempfile.TemporaryDirectory() as place:
+        pid_file = os.path.join(place, "pid")
+        peer = shlex.join([lab.NAT_LAB, "exec", "b", "--", "sh", "-c",
+                           f"echo $$ >{pid_file}; exec {connect.NAT_CONNECT} --answer --no-map "
+                           "--exec 'sleep 60'"])
+        running = connect.Running("--no-map", "--via", f"exec {peer}")
+        if not running.wait_for("connected"):
+            return {"story": running.story()}
+        time.sleep(0.2)  # into the use of it
+        with open(pid_file, encoding="ascii") as file:
+            os.kill(int(file.read()), signal.SIGTERM)
+        start = time.monotonic()
+        done = running.finish()
+    error = running.event("error")
+    return {"took": time.monotonic() - start, "status": done["status"],
+            "error": error and error["message"]}
+
+
+def lossy():
+    """A tenth of all packets is lost, and the transfer completes."""
+    data = os.urandom(1 << 18)
+    running = connect.Running("--no-map", "--via", connect.peer_command(
+        "--answer", "--no-map", "--exec", "cat"))
+    done = running.finish(data, patience=100)
+    return {"status": done["status"], "same": done["out"] == data, "story": running.story()}
+
+
+def relay_only():
+    running = connect.Running("--no-map", *connect.servers(True), "--relay-only", "--via",
+                              connect.peer_command("--answer", "--no-map", "--exec", "cat"))
+    done = running.finish(b"a word")
+    connected = running.event("connected") or {}
+    later = [e["kind"] for e in running.events if e["event"] == "path"]
+    return {"status": done["status"], "out": done["out"].decode(), "kind": connected.get("kind"),
+            "later": later, "story": running.story()}
+
+
+def passwords():
+    """The relay's password from the environment and from a file, and a wrong one."""
+    out = {}
+    server = os.environ["NATLAB_TURN"].replace("natlab:natlab@", "natlab@")
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write("natlab\n")
+        file.flush()
+        for name, options, variable in [("file", ["--turn-password-file", file.name], None),
+                                        ("environment", [], "natlab"), ("wrong", [], "wr0ng")]:
+            environment = dict(os.environ)
+            if variable:
+                environment["NAT_CONNECT_TURN_PASSWORD"] = variable
+            running = connect.Running("--no-map", "--relay-only", "--turn", server, *options,
+                                      "--via", connect.peer_command("--answer", "--no-map",
+                                                                    "--exec", "cat"),
+                                      env=environment)
+            done = running.finish(b"a word", patience=40)
+            said = json.dumps(running.events)
+            out[name] = [done["status"], (running.event("connected") or {}).get("kind"),
+                         "wr0ng" in said, (running.event("error") or {}).get("message")]
+    return out
+
+
+MEDDLINGS = ["greets", "truncated line", "truncated description", "wrong fingerprint",
+             "no fingerprint", "wrong password", "endless line", "replayed", "garbage candidates"]
+NAT = ["--a", "eim/apdf", "--b", "eim/apdf"]
+PLAIN = ["--a", "none", "--b", "none", "--no-servers"]
+
+
+def check_meddled(t, seen):
+    for how in ("greets", "endless line", "replayed", "garbage candidates"):
+        t.equal([seen[how]["status"], seen[how]["out"]], [0, "a word"],
+                f"signalling: {how}: connects all the same")
+    t.equal(seen["greets"]["noise"], ["Welcome to [31mDebian", "Last login: yesterday"],
+            "... and a greeting is shown, without what a terminal obeys")
+    for how, word in [("truncated line", "JSON"), ("truncated description", "description"),
+                      ("wrong fingerprint", "fingerprint"), ("no fingerprint", "fingerprint")]:
+        t.check(seen[how]["status"] in (1, 2), f"signalling: {how}: does not connect", seen[how])
+        t.check(word in (seen[how]["error"] or ""), f"... and says so ({word})", seen[how])
+        t.equal(seen[how]["out"], "", "... and nothing was carried")
+    t.equal([seen["wrong password"]["status"], seen["wrong password"]["out"]], [1, ""],
+            "signalling: wrong password: does not connect")
+
+
+def main():
+    with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(4) as pool:
+        def submit(arguments, function, *more):
+            return pool.submit(lab.inside, arguments, function, *more, timeout=110)
+
+        dead = submit(NAT, killed)
+        loss = submit(["--a", "none,loss=10%,delay=5ms", "--b", "none", "--no-servers"], lossy)
+        meddlings = {how: submit(PLAIN, meddled, how) for how in MEDDLINGS}
+        ended = submit(PLAIN, terminated)
+        relayed = submit(NAT, relay_only)
+        secret = submit(NAT, passwords)
+        wrong_roles = submit(PLAIN, swapped)
+        commands = {command: submit(PLAIN, by_command, command)
+                    for command in ["true", "exit 255", "echo hello", "cat", "/nonexistent",
+                                    "head -c 1000000 /dev/urandom | tr -d '\\n'", "echo '{'"]}
+
+        check_meddled(t, {how: run.result() for how, run in meddlings.items()})
+        for command, run in commands.items():
+            seen = run.result()
+            t.check(seen["status"] in (1, 2) and seen["error"], f"--via '{command}': {seen['error']}",
+                    seen)
+            t.check(seen["took"] < NOTICED, "... at once", seen)
+        t.check("255" in (commands["exit 255"].result()["error"] or ""),
+                "--via: the command's status is told")
+
+        seen = wrong_roles.result()
+        t.check(seen["--offer"][0] in (1, 2) and seen["--offer"][1], "two who offer: refused", seen)
+        t.equal(seen["--answer"][0], 130, "two who answer: wait until interrupted")
+
+        seen = dead.result()
+        t.check(seen.get("took", 99) < NOTICED + LATE, f"a killed peer is noticed in {NOTICED:g} s",
+                seen)
+        t.equal(seen.get("status"), 1, "... and ends us with status 1")
+        seen = ended.result()
+        t.check(seen.get("took", 99) < LATE, "a peer that ends says so", seen)
+        t.equal(seen.get("status"), 1, "... and before its command ended that is a failure")
+
+        seen = loss.result()
+        t.equal([seen["status"], seen["same"]], [0, True], "10 % loss: all arrives")
+
+        seen = relayed.result()
+        t.equal([seen["status"], seen["out"], seen["kind"], seen["later"]],
+                [0, "a word", "relayed", []], "--relay-only: relayed, and stays so")
+        seen = secret.result()
+        t.equal(seen["file"][:2], [0, "relayed"], "--turn-password-file")
+        t.equal(seen["environment"][:2], [0, "relayed"], "NAT_CONNECT_TURN_PASSWORD")
+        t.equal(seen["wrong"][:3], [1, None, False], "a wrong password: no way, and not repeated")
+
+
+if __name__ == "__main__":
+    lab.serve(meddled, by_command, swapped, killed, terminated, lossy, relay_only, passwords)
+    main()

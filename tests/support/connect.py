@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""nat-connect in a lab of two sites: we are on host a, the peer is on host b.
+
+Meson hands the program's path over in NAT_CONNECT.
+"""
+import json
+import os
+import shlex
+import subprocess
+import threading
+import time
+
+import lab
+
+NAT_CONNECT = os.environ.get("NAT_CONNECT", "nat-connect")
+PATIENCE = 20.0  # for what must come; the machine may be busy
+
+
+def servers(turn):
+    """Options that name the lab's servers."""
+    options = ["--stun", os.environ["NATLAB_STUN"]]
+    if turn:
+        options += ["--turn", os.environ["NATLAB_TURN"], "--turn", os.environ["NATLAB_TURN_TCP"]]
+    return options
+
+
+def peer_command(*options):
+    """For --via: nat-connect on host b."""
+    return "exec " + shlex.join([lab.NAT_LAB, "exec", "b", "--", NAT_CONNECT, *options])
+
+
+class Running:
+    """A nat-connect under way; what it says on stderr (by --json) is collected."""
+
+    def __init__(self, *options, **popen):
+        popen.setdefault("stdin", subprocess.PIPE)
+        popen.setdefault("stdout", subprocess.PIPE)
+        self.process = subprocess.Popen([NAT_CONNECT, "--json", *options], stderr=subprocess.PIPE,
+                                        **popen)
+        self.events = []
+        self.other = []  # lines on stderr that are not ours: the peer's, by way of --via
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            text = line.decode(errors="replace").strip()
+            try:
+                event = json.loads(text)
+            except ValueError:
+                event = None
+            with self._changed:
+                if isinstance(event, dict) and event.get("schema") == "nat-connect/1":
+                    self.events.append({**event, "at": time.monotonic()})
+                else:
+                    self.other.append(text)
+                self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait_for(self, *names, where=lambda event: True, patience=PATIENCE):
+        """The first event with one of these names for which `where` holds; None if none came."""
+        def found():
+            return next((e for e in self.events if e["event"] in names and where(e)), None)
+
+        end = time.monotonic() + patience
+        with self._changed:
+            while not found() and self._reader.is_alive() and time.monotonic() < end:
+                self._changed.wait(0.1)
+            return found()
+
+    def finish(self, data=b"", patience=PATIENCE):
+        """Gives it `data` and the end of input; its status and all that it still wrote."""
+        try:
+            out, _ = self._communicate(data, patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return {"status": "hung", "out": b""}
+        self._reader.join(PATIENCE)
+        return {"status": self.process.returncode, "out": out}
+
+    def _communicate(self, data, patience):
+        # Not Popen.communicate(): it would read stderr, too.
+        out = []
+        reading = threading.Thread(target=lambda: out.append(self.process.stdout.read()),
+                                   daemon=True)
+        if self.process.stdout:
+            reading.start()
+        if self.process.stdin:
+            try:
+                self.process.stdin.write(data)
+                self.process.stdin.close()
+            except BrokenPipeError:
+                pass
+        self.process.wait(patience)
+        if self.process.stdout:
+            reading.join(PATIENCE)
+        return (out[0] if out else b""), None
+
+    def event(self, name):
+        return next((e for e in reversed(self.events) if e["event"] == name), None)
+
+    def story(self):
+        """All that it said, for a failed check."""
+        return {"events": self.events, "stderr": self.other}
