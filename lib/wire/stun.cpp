@@ -13,6 +13,9 @@ namespace {
 constexpr std::uint8_t kFamilyV4 = 1; // RFC 8489 section 14.1
 constexpr std::uint8_t kFamilyV6 = 2;
 
+constexpr std::size_t kLongestReason = 763;   // bytes (RFC 8489 section 14.8)
+constexpr std::size_t kLongestSoftware = 763; // bytes (RFC 8489 section 14.14)
+
 // RFC 8489 section 5, figure 3: the class's two bits stand among the method's twelve.
 std::uint16_t message_type(Class kind, std::uint16_t method) {
     const unsigned m = method;
@@ -59,6 +62,62 @@ Result<Endpoint> read_address(ByteView value, const std::array<std::uint8_t, 16>
     if (!in.ok() || in.remaining() != 0)
         return Error{Errc::Malformed, "STUN address of odd length"};
     return out;
+}
+
+constexpr std::uint32_t kChangeAddress = 4; // RFC 5780 section 7.2: bit A
+constexpr std::uint32_t kChangePort = 2;    // bit B
+
+constexpr std::size_t kAttributeHeader = 4;
+constexpr std::size_t kFingerprintSize = 4;
+constexpr std::uint32_t kFingerprintMask = 0x5354554e; // RFC 8489 section 14.7
+
+Result<Endpoint> read_plain_address(const Message& message, AttributeType type, const char* what) {
+    const auto* attribute = message.find(type);
+    if (attribute == nullptr) {
+        return Error{Errc::NotFound, std::string("the STUN message names no ") + what};
+    }
+    return read_address(attribute->value, {});
+}
+
+// ITU V.42, as RFC 8489 section 14.7 wants it.
+std::uint32_t crc32(ByteView bytes) {
+    std::uint32_t crc = 0xffffffff;
+    for (const std::uint8_t byte : bytes) {
+        crc ^= byte;
+        for (int bit = 0; bit < 8; ++bit) {
+            crc = (crc >> 1U) ^ ((crc & 1U) != 0 ? 0xedb88320U : 0U);
+        }
+    }
+    return ~crc;
+}
+
+/// Where an attribute's header begins in an encoded message, or nothing.
+std::optional<std::size_t> offset_of(const Message& message, AttributeType type) {
+    std::size_t offset = kHeaderSize;
+    for (const auto& attribute : message.attributes) {
+        if (attribute.type == static_cast<std::uint16_t>(type)) return offset;
+        offset += kAttributeHeader + attribute.value.size() + padding(attribute.value.size());
+    }
+    return std::nullopt;
+}
+
+/// The first \a size bytes, under a header that says that \a extra more follow: what
+/// MESSAGE-INTEGRITY and FINGERPRINT cover when another attribute follows them.
+std::vector<std::uint8_t> covered(ByteView encoded, std::size_t size, std::size_t extra) {
+    std::vector<std::uint8_t> out(encoded.begin(),
+                                  encoded.begin() + static_cast<std::ptrdiff_t>(size));
+    const std::size_t length = size - kHeaderSize + extra;
+    out[2] = static_cast<std::uint8_t>(length >> 8U);
+    out[3] = static_cast<std::uint8_t>(length);
+    return out;
+}
+
+bool is_equal(ByteView a, ByteView b) {
+    if (a.size() != b.size()) return false;
+    std::uint8_t difference = 0; // the same time whatever differs
+    for (std::size_t i = 0; i < a.size(); ++i)
+        difference = static_cast<std::uint8_t>(difference | (a[i] ^ b[i]));
+    return difference == 0;
 }
 
 } // namespace
@@ -131,10 +190,33 @@ Result<Endpoint> mapped_address(const Message& message) {
     if (const auto* attribute = message.find(AttributeType::XorMappedAddress)) {
         return read_address(attribute->value, address_mask(message.transaction));
     }
-    if (const auto* attribute = message.find(AttributeType::MappedAddress)) {
-        return read_address(attribute->value, {});
-    }
-    return Error{Errc::NotFound, "the STUN message names no mapped address"};
+    return plain_mapped_address(message);
+}
+
+Result<Endpoint> plain_mapped_address(const Message& message) {
+    return read_plain_address(message, AttributeType::MappedAddress, "mapped address");
+}
+
+Result<Endpoint> other_address(const Message& message) {
+    const bool old = message.find(AttributeType::OtherAddress) == nullptr;
+    return read_plain_address(message,
+                              old ? AttributeType::ChangedAddress : AttributeType::OtherAddress,
+                              "other address");
+}
+
+Result<Endpoint> response_origin(const Message& message) {
+    return read_plain_address(message, AttributeType::ResponseOrigin, "origin");
+}
+
+std::vector<std::uint8_t> plain_address(const Endpoint& endpoint) {
+    const auto bytes = endpoint.address.mapped_bytes();
+    const bool v4 = endpoint.address.is_v4();
+    return std::move(ByteWriter()
+                         .write(std::uint8_t{0})
+                         .write(v4 ? kFamilyV4 : kFamilyV6)
+                         .write(endpoint.port)
+                         .write_bytes(ByteView(bytes).subspan(v4 ? 12 : 0)))
+        .take();
 }
 
 std::vector<std::uint8_t> xor_address(const Endpoint& endpoint, const TransactionId& transaction) {
@@ -162,8 +244,108 @@ Result<ErrorCode> error_code(const Message& message) {
         return Error{Errc::Malformed, "STUN error code"};
     }
     const std::string reason(attribute->value.begin() + 4, attribute->value.end());
-    constexpr std::size_t kLongestReason = 763; // bytes (RFC 8489 section 14.8)
     return ErrorCode{hundreds * 100 + rest, printable(reason, kLongestReason)};
+}
+
+std::vector<std::uint8_t> error_code_value(const ErrorCode& error) {
+    const auto text = std::string_view(error.reason).substr(0, kLongestReason);
+    const std::vector<std::uint8_t> reason(text.begin(), text.end());
+    return std::move(ByteWriter()
+                         .write(std::uint16_t{0})
+                         .write(static_cast<std::uint8_t>(error.code / 100))
+                         .write(static_cast<std::uint8_t>(error.code % 100))
+                         .write_bytes(reason))
+        .take();
+}
+
+Result<ChangeRequest> change_request(const Message& message) {
+    const auto* attribute = message.find(AttributeType::ChangeRequest);
+    if (attribute == nullptr) return Error{Errc::NotFound, "the STUN message asks for no change"};
+    ByteReader in(attribute->value);
+    const auto bits = in.read<std::uint32_t>();
+    if (!in.ok() || in.remaining() != 0) return Error{Errc::Malformed, "STUN change request"};
+    return ChangeRequest{(bits & kChangeAddress) != 0, (bits & kChangePort) != 0};
+}
+
+std::vector<std::uint8_t> change_request_value(ChangeRequest change) {
+    return std::move(ByteWriter().write((change.address ? kChangeAddress : 0) |
+                                        (change.port ? kChangePort : 0)))
+        .take();
+}
+
+Result<std::uint16_t> response_port(const Message& message) {
+    const auto* attribute = message.find(AttributeType::ResponsePort);
+    if (attribute == nullptr) return Error{Errc::NotFound, "the STUN message names no port"};
+    const auto size = attribute->value.size();
+    if (size != 2 && size != 4) return Error{Errc::Malformed, "STUN response port"};
+    return ByteReader(attribute->value).read<std::uint16_t>();
+}
+
+std::vector<std::uint8_t> response_port_value(std::uint16_t port) {
+    return std::move(ByteWriter().write(port)).take();
+}
+
+std::string software(const Message& message) {
+    const auto* attribute = message.find(AttributeType::Software);
+    if (attribute == nullptr) return {};
+    return printable(std::string(attribute->value.begin(), attribute->value.end()),
+                     kLongestSoftware);
+}
+
+Result<std::vector<std::uint16_t>> unknown_attributes(const Message& message) {
+    const auto* attribute = message.find(AttributeType::UnknownAttributes);
+    if (attribute == nullptr) return Error{Errc::NotFound, "the STUN message names none"};
+    ByteReader in(attribute->value);
+    std::vector<std::uint16_t> out;
+    while (in.ok() && in.remaining() > 0) out.push_back(in.read<std::uint16_t>());
+    if (!in.ok()) return Error{Errc::Malformed, "STUN unknown attributes"};
+    return out;
+}
+
+std::vector<std::uint8_t> unknown_attributes_value(const std::vector<std::uint16_t>& types) {
+    ByteWriter out;
+    for (const auto type : types) out.write(type);
+    return std::move(out).take();
+}
+
+void add_integrity(Message& message, ByteView key, HmacSha1 hmac) {
+    const auto encoded = encode(message);
+    const auto bytes = covered(encoded, encoded.size(), kAttributeHeader + kSha1Size);
+    const auto value = hmac(key, bytes);
+    message.add(AttributeType::MessageIntegrity, {value.begin(), value.end()});
+}
+
+void add_fingerprint(Message& message) {
+    const auto encoded = encode(message);
+    const auto bytes = covered(encoded, encoded.size(), kAttributeHeader + kFingerprintSize);
+    message.add(AttributeType::Fingerprint,
+                std::move(ByteWriter().write(crc32(bytes) ^ kFingerprintMask)).take());
+}
+
+bool has_integrity(ByteView datagram, ByteView key, HmacSha1 hmac) {
+    const auto message = decode(datagram);
+    if (!message) return false;
+    const auto offset = offset_of(*message, AttributeType::MessageIntegrity);
+    if (!offset) return false;
+    const auto& value = message->find(AttributeType::MessageIntegrity)->value;
+    const auto end = *offset + kAttributeHeader + kSha1Size;
+    const bool last = end == datagram.size();
+    const bool before_fingerprint = offset_of(*message, AttributeType::Fingerprint) == end &&
+                                    end + kAttributeHeader + kFingerprintSize == datagram.size();
+    if (!last && !before_fingerprint) return false;
+    return is_equal(hmac(key, covered(datagram, *offset, kAttributeHeader + kSha1Size)), value);
+}
+
+bool has_fingerprint(ByteView datagram) {
+    const auto message = decode(datagram);
+    if (!message || message->attributes.empty()) return false;
+    const auto& last = message->attributes.back();
+    if (last.type != static_cast<std::uint16_t>(AttributeType::Fingerprint) ||
+        last.value.size() != kFingerprintSize) {
+        return false;
+    }
+    const auto before = datagram.first(datagram.size() - kAttributeHeader - kFingerprintSize);
+    return ByteReader(last.value).read<std::uint32_t>() == (crc32(before) ^ kFingerprintMask);
 }
 
 } // namespace natterjack::stun

@@ -30,13 +30,27 @@ inline constexpr std::size_t kMaxAttributes = 64;
 /// RFC 8489 section 18.2.
 inline constexpr std::uint16_t kBinding = 0x001;
 
-/// RFC 8489 section 18.3.
+/// RFC 8489 section 18.3, RFC 5780 section 7, and what is left of RFC 3489 section 11.2.
 enum class AttributeType : std::uint16_t {
     MappedAddress = 0x0001,
+    ChangeRequest = 0x0003,
+    ChangedAddress = 0x0005, ///< RFC 3489's name for OTHER-ADDRESS.
+    Username = 0x0006,
+    MessageIntegrity = 0x0008,
     ErrorCode = 0x0009,
+    UnknownAttributes = 0x000A,
     XorMappedAddress = 0x0020,
-    Software = 0x8022
+    Padding = 0x0026,
+    ResponsePort = 0x0027,
+    Software = 0x8022,
+    Fingerprint = 0x8028,
+    ResponseOrigin = 0x802B,
+    OtherAddress = 0x802C
 };
+/// A server that does not know one of these must refuse (RFC 8489 section 14): the lower half.
+[[nodiscard]] constexpr bool is_required(std::uint16_t type) {
+    return type < 0x8000;
+}
 
 /// RFC 8489 section 5, figure 3.
 enum class Class : std::uint8_t { Request = 0, Indication = 1, Success = 2, Error = 3 };
@@ -82,6 +96,49 @@ struct Message {
 [[nodiscard]] std::vector<std::uint8_t> xor_address(const Endpoint& endpoint,
                                                     const TransactionId& transaction);
 
+/// The value of MAPPED-ADDRESS, RESPONSE-ORIGIN, OTHER-ADDRESS and CHANGED-ADDRESS.
+[[nodiscard]] std::vector<std::uint8_t> plain_address(const Endpoint& endpoint);
+
+/// MAPPED-ADDRESS alone: differs from XOR-MAPPED-ADDRESS where a gateway rewrites addresses in
+/// what passes through it (RFC 5780 section 3.5).
+/// \retval as mapped_address()
+[[nodiscard]] Result<Endpoint> plain_mapped_address(const Message& message);
+/// The server's other address and port: OTHER-ADDRESS, else CHANGED-ADDRESS (RFC 5780 section 7.4).
+/// \retval as mapped_address()
+[[nodiscard]] Result<Endpoint> other_address(const Message& message);
+/// Where the server says that it sent from (RFC 5780 section 7.3).
+/// \retval as mapped_address()
+[[nodiscard]] Result<Endpoint> response_origin(const Message& message);
+
+/// From where the answer shall come: another address, another port (RFC 5780 section 7.2).
+struct ChangeRequest {
+    bool address = false;
+    bool port = false;
+
+    friend bool operator==(const ChangeRequest&, const ChangeRequest&) = default;
+};
+/// \retval Errc::NotFound   the message has none
+/// \retval Errc::Malformed  not four bytes
+[[nodiscard]] Result<ChangeRequest> change_request(const Message& message);
+[[nodiscard]] std::vector<std::uint8_t> change_request_value(ChangeRequest change);
+
+/// The port of the asking address that the answer shall go to (RFC 5780 section 7.5).
+/// \retval Errc::NotFound   the message has none
+/// \retval Errc::Malformed  neither two bytes nor four, of which the last two are ignored
+[[nodiscard]] Result<std::uint16_t> response_port(const Message& message);
+/// Two bytes: there are servers that take nothing else for a RESPONSE-PORT.
+[[nodiscard]] std::vector<std::uint8_t> response_port_value(std::uint16_t port);
+
+/// What the server calls itself, control characters removed; empty when it does not.
+[[nodiscard]] std::string software(const Message& message);
+
+/// Which attributes a server did not understand (error 420, RFC 8489 section 14.9).
+/// \retval Errc::NotFound   the message does not say
+/// \retval Errc::Malformed  an odd number of bytes
+[[nodiscard]] Result<std::vector<std::uint16_t>> unknown_attributes(const Message& message);
+[[nodiscard]] std::vector<std::uint8_t>
+unknown_attributes_value(const std::vector<std::uint16_t>& types);
+
 /// Why a server refused (RFC 8489 section 14.8).
 struct ErrorCode {
     int code = 0;       ///< 300 to 699.
@@ -90,5 +147,23 @@ struct ErrorCode {
 /// \retval Errc::NotFound   the message has none
 /// \retval Errc::Malformed  too short, or not 300 to 699
 [[nodiscard]] Result<ErrorCode> error_code(const Message& message);
+/// \a error.code is 300 to 699.
+[[nodiscard]] std::vector<std::uint8_t> error_code_value(const ErrorCode& error);
+
+inline constexpr std::size_t kSha1Size = 20;
+/// HMAC-SHA1, which this module does not have: net::hmac_sha1.
+using HmacSha1 = std::array<std::uint8_t, kSha1Size> (*)(ByteView key, ByteView bytes);
+
+/// Appends MESSAGE-INTEGRITY over all that \a message holds by now (RFC 8489 section 14.5).
+void add_integrity(Message& message, ByteView key, HmacSha1 hmac);
+/// Appends FINGERPRINT, which must be the last attribute (RFC 8489 section 14.7).
+void add_fingerprint(Message& message);
+
+/// True when \a datagram is STUN and has a MESSAGE-INTEGRITY that \a key made. What stands behind
+/// that attribute is not covered by it, except FINGERPRINT's being allowed there: anything else
+/// there makes this false.
+[[nodiscard]] bool has_integrity(ByteView datagram, ByteView key, HmacSha1 hmac);
+/// True when \a datagram is STUN and ends with a FINGERPRINT that fits.
+[[nodiscard]] bool has_fingerprint(ByteView datagram);
 
 } // namespace natterjack::stun

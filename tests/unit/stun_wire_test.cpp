@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include "net/hmac.hpp"
 #include "wire/stun.hpp"
 
 namespace natterjack::stun {
@@ -158,6 +159,172 @@ TEST(StunErrorCode, IsReadAndChecked) {
         bad.add(AttributeType::ErrorCode, value);
         EXPECT_EQ(error_code(bad).error().code, Errc::Malformed);
     }
+}
+
+// clang-format off
+// RFC 5769 section 2.1, one attribute a paragraph.
+const Bytes kRequest = {
+    0x00, 0x01, 0x00, 0x58, // Binding request, 88 bytes
+    0x21, 0x12, 0xa4, 0x42, // magic cookie
+    0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34, 0xd6, 0x86, 0xfa, 0x87, 0xdf, 0xae,
+
+    0x80, 0x22, 0x00, 0x10, // SOFTWARE "STUN test client"
+    0x53, 0x54, 0x55, 0x4e, 0x20, 0x74, 0x65, 0x73, 0x74, 0x20, 0x63, 0x6c, 0x69, 0x65, 0x6e, 0x74,
+
+    0x00, 0x24, 0x00, 0x04, // PRIORITY
+    0x6e, 0x00, 0x01, 0xff,
+
+    0x80, 0x29, 0x00, 0x08, // ICE-CONTROLLED
+    0x93, 0x2f, 0xf9, 0xb1, 0x51, 0x26, 0x3b, 0x36,
+
+    0x00, 0x06, 0x00, 0x09, // USERNAME "evtj:h6vY"
+    0x65, 0x76, 0x74, 0x6a, 0x3a, 0x68, 0x36, 0x76, 0x59, 0x20, 0x20, 0x20,
+
+    0x00, 0x08, 0x00, 0x14, // MESSAGE-INTEGRITY
+    0x9a, 0xea, 0xa7, 0x0c, 0xbf, 0xd8, 0xcb, 0x56, 0x78, 0x1e,
+    0xf2, 0xb5, 0xb2, 0xd3, 0xf2, 0x49, 0xc1, 0xb5, 0x71, 0xa2,
+
+    0x80, 0x28, 0x00, 0x04, // FINGERPRINT
+    0xe5, 0x7a, 0x3b, 0xcf,
+};
+// RFC 5769 section 2.3, IPv6 response.
+const Bytes kV6Response = {
+    0x01, 0x01, 0x00, 0x48, // Binding success, 72 bytes
+    0x21, 0x12, 0xa4, 0x42, // magic cookie
+    0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34, 0xd6, 0x86, 0xfa, 0x87, 0xdf, 0xae,
+
+    0x80, 0x22, 0x00, 0x0b, // SOFTWARE "test vector"
+    0x74, 0x65, 0x73, 0x74, 0x20, 0x76, 0x65, 0x63, 0x74, 0x6f, 0x72, 0x20,
+
+    0x00, 0x20, 0x00, 0x14, // XOR-MAPPED-ADDRESS
+    0x00, 0x02, 0xa1, 0x47, 0x01, 0x13, 0xa9, 0xfa, 0xa5, 0xd3,
+    0xf1, 0x79, 0xbc, 0x25, 0xf4, 0xb5, 0xbe, 0xd2, 0xb9, 0xd9,
+
+    0x00, 0x08, 0x00, 0x14, // MESSAGE-INTEGRITY
+    0xa3, 0x82, 0x95, 0x4e, 0x4b, 0xe6, 0x7b, 0xf1, 0x17, 0x84,
+    0xc9, 0x7c, 0x82, 0x92, 0xc2, 0x75, 0xbf, 0xe3, 0xed, 0x41,
+
+    0x80, 0x28, 0x00, 0x04, // FINGERPRINT
+    0xc8, 0xfb, 0x0b, 0x4c,
+};
+// clang-format on
+
+Bytes bytes_of(std::string_view text) {
+    return {text.begin(), text.end()};
+}
+
+const Bytes kPassword = bytes_of("VOkJxbRl1RmTxUk/WvJxBt"); // RFC 5769 section 2
+
+TEST(StunIntegrity, AgreesWithRfc5769) {
+    for (const Bytes& vector : {kRequest, kV4Response, kV6Response}) {
+        EXPECT_TRUE(has_integrity(vector, kPassword, net::hmac_sha1));
+        EXPECT_FALSE(has_integrity(vector, bytes_of("another"), net::hmac_sha1));
+        EXPECT_TRUE(has_fingerprint(vector));
+    }
+}
+
+TEST(StunIntegrity, CoversEveryByteBeforeIt) {
+    const std::size_t fingerprint = kV4Response.size() - 8;
+    for (std::size_t i = 0; i < kV4Response.size(); ++i) {
+        auto bytes = kV4Response;
+        bytes[i] ^= 1U;
+        EXPECT_FALSE(has_fingerprint(bytes)) << i;
+        if (i < fingerprint) {
+            EXPECT_FALSE(has_integrity(bytes, kPassword, net::hmac_sha1)) << i;
+        }
+    }
+}
+
+TEST(StunIntegrity, IsMadeAsItIsRead) {
+    Message message{.transaction = kTransaction};
+    message.add(AttributeType::Username, bytes_of("name"));
+    EXPECT_FALSE(has_integrity(encode(message), kPassword, net::hmac_sha1));
+    EXPECT_FALSE(has_fingerprint(encode(message)));
+    add_integrity(message, kPassword, net::hmac_sha1);
+    EXPECT_TRUE(has_integrity(encode(message), kPassword, net::hmac_sha1));
+    auto smuggled = message;
+    smuggled.add(AttributeType::ChangeRequest, change_request_value({true, true}));
+    EXPECT_FALSE(has_integrity(encode(smuggled), kPassword, net::hmac_sha1));
+    add_fingerprint(message);
+    EXPECT_TRUE(has_integrity(encode(message), kPassword, net::hmac_sha1));
+    EXPECT_TRUE(has_fingerprint(encode(message)));
+    message.add(AttributeType::Software, {}); // behind FINGERPRINT nothing may stand
+    EXPECT_FALSE(has_integrity(encode(message), kPassword, net::hmac_sha1));
+    EXPECT_FALSE(has_fingerprint(encode(message)));
+}
+
+TEST(StunAddresses, AreReadFromTheirOwnAttributes) {
+    const Endpoint mapped{IpAddress::v4(0xC0000201), 32853};
+    const Endpoint old{IpAddress::v4(0xC0000202), 3479};
+    const Endpoint other{*IpAddress::parse("2001:db8::2"), 3479};
+    Message message;
+    EXPECT_EQ(plain_mapped_address(message).error().code, Errc::NotFound);
+    EXPECT_EQ(other_address(message).error().code, Errc::NotFound);
+    EXPECT_EQ(response_origin(message).error().code, Errc::NotFound);
+    message.add(AttributeType::MappedAddress, plain_address(mapped));
+    message.add(AttributeType::ResponseOrigin, plain_address(old));
+    message.add(AttributeType::ChangedAddress, plain_address(old));
+    EXPECT_EQ(plain_address(mapped), (Bytes{0, 1, 0x80, 0x55, 192, 0, 2, 1}));
+    EXPECT_EQ(*plain_mapped_address(message), mapped);
+    EXPECT_EQ(*response_origin(message), old);
+    EXPECT_EQ(*other_address(message), old);
+    message.add(AttributeType::OtherAddress, plain_address(other)); // RFC 5780's wins
+    EXPECT_EQ(*other_address(message), other);
+}
+
+TEST(StunChangeRequest, HasItsTwoBits) { // RFC 5780 section 7.2
+    EXPECT_EQ(change_request_value({true, true}), (Bytes{0, 0, 0, 6}));
+    EXPECT_EQ(change_request_value({true, false}), (Bytes{0, 0, 0, 4}));
+    EXPECT_EQ(change_request_value({false, true}), (Bytes{0, 0, 0, 2}));
+    Message message;
+    EXPECT_EQ(change_request(message).error().code, Errc::NotFound);
+    message.add(AttributeType::ChangeRequest, change_request_value({false, true}));
+    EXPECT_EQ(*change_request(message), (ChangeRequest{false, true}));
+    for (const Bytes& value : {Bytes{}, Bytes{0, 0, 6}, Bytes{0, 0, 0, 6, 0}}) {
+        Message bad;
+        bad.add(AttributeType::ChangeRequest, value);
+        EXPECT_EQ(change_request(bad).error().code, Errc::Malformed);
+    }
+}
+
+TEST(StunResponsePort, IsTwoBytesAndFourAreRead) { // RFC 5780 section 7.5
+    Message message{.transaction = kTransaction};
+    EXPECT_EQ(response_port(message).error().code, Errc::NotFound);
+    message.add(AttributeType::ResponsePort, response_port_value(40000));
+    const auto encoded = encode(message);
+    EXPECT_EQ(Bytes(encoded.begin() + kHeaderSize, encoded.end()),
+              (Bytes{0x00, 0x27, 0x00, 0x02, 0x9c, 0x40, 0x00, 0x00}));
+    EXPECT_EQ(*response_port(message), 40000);
+    message.attributes.front().value = {0x9c, 0x40, 0, 0};
+    EXPECT_EQ(*response_port(message), 40000);
+    for (const Bytes& value : {Bytes{}, Bytes{1}, Bytes{0, 0, 6}, Bytes{0, 0, 0, 6, 0}}) {
+        message.attributes.front().value = value;
+        EXPECT_EQ(response_port(message).error().code, Errc::Malformed);
+    }
+}
+
+TEST(StunUnknownAttributes, AreListed) {
+    Message message;
+    EXPECT_EQ(unknown_attributes(message).error().code, Errc::NotFound);
+    message.add(AttributeType::UnknownAttributes, unknown_attributes_value({0x0003, 0x0027}));
+    EXPECT_EQ(message.attributes.front().value, (Bytes{0, 3, 0, 0x27}));
+    EXPECT_EQ(*unknown_attributes(message), (std::vector<std::uint16_t>{0x0003, 0x0027}));
+    message.attributes.front().value = {0, 3, 0};
+    EXPECT_EQ(unknown_attributes(message).error().code, Errc::Malformed);
+}
+
+TEST(StunErrorCode, IsMadeAsItIsRead) {
+    Message message;
+    message.add(AttributeType::ErrorCode, error_code_value({420, "Unknown Attribute"}));
+    EXPECT_EQ(error_code(message)->code, 420);
+    EXPECT_EQ(error_code(message)->reason, "Unknown Attribute");
+}
+
+TEST(StunSoftware, IsSafeToPrint) {
+    Message message;
+    EXPECT_EQ(software(message), "");
+    message.add(AttributeType::Software, bytes_of("Cotu\x1b[rn"));
+    EXPECT_EQ(software(message).find('\x1b'), std::string::npos);
 }
 
 } // namespace

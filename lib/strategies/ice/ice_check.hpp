@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// \brief The STUN messages that a session sends beside libnice's own. Pure but for HMAC (GnuTLS).
+/// \brief The STUN messages that a session sends beside libnice's own. Pure.
 #pragma once
 
 #include <cstdint>
