@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <cstdlib>
-#include <tuple>
 #include <cstring>
+#include <tuple>
 
 #include "strategies/ice/data_channels.hpp"
 
