@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -86,15 +88,16 @@ public:
     [[nodiscard]] int error_number() const { return error_number_; }
     [[nodiscard]] Endpoint peer() const { return to_endpoint(address_); }
 
-    /// The ancillary data of this kind, zeros when there is none.
+    /// The ancillary data of this kind, zeros when there is none; of data that is shorter than T
+    /// the rest is zeros.
     template<class T>
     [[nodiscard]] T ancillary(int level, int type) {
         T out{};
         for (cmsghdr* item = CMSG_FIRSTHDR(&header_); item != nullptr;
              item = CMSG_NXTHDR(&header_, item)) {
-            if (item->cmsg_level == level && item->cmsg_type == type &&
-                item->cmsg_len >= CMSG_LEN(sizeof out)) {
-                std::memcpy(&out, CMSG_DATA(item), sizeof out);
+            if (item->cmsg_level == level && item->cmsg_type == type) {
+                std::memcpy(&out, CMSG_DATA(item),
+                            std::min<std::size_t>(sizeof out, item->cmsg_len - CMSG_LEN(0)));
             }
         }
         return out;
@@ -108,14 +111,61 @@ private:
     int error_number_ = 0;
 };
 
-/// True for those ICMP messages that say "nobody takes this here"; not for time exceeded, path MTU
-/// or errors of our own making.
-bool says_unreachable(const sock_extended_err& error) {
+/// What the kernel puts into the error queue: its own struct, then who sent the ICMP message
+/// (SO_EE_OFFENDER).
+struct QueuedError {
+    sock_extended_err error{};
+    sockaddr_storage offender{};
+};
+static_assert(offsetof(QueuedError, offender) == sizeof(sock_extended_err));
+
+/// Empty for path MTU and for errors of our own making.
+std::optional<IcmpReport::Kind> kind_of(const sock_extended_err& error) {
+    using Kind = IcmpReport::Kind;
     if (error.ee_origin == SO_EE_ORIGIN_ICMP) {
-        return error.ee_type == ICMP_DEST_UNREACH && error.ee_code != ICMP_FRAG_NEEDED;
+        if (error.ee_type == ICMP_TIME_EXCEEDED) return Kind::TimeExceeded;
+        if (error.ee_type != ICMP_DEST_UNREACH || error.ee_code == ICMP_FRAG_NEEDED) return {};
+        return error.ee_code == ICMP_PORT_UNREACH ? Kind::PortUnreachable : Kind::Unreachable;
     }
-    return error.ee_origin == SO_EE_ORIGIN_ICMP6 && error.ee_type == ICMP6_DST_UNREACH;
+    if (error.ee_origin == SO_EE_ORIGIN_ICMP6) {
+        if (error.ee_type == ICMP6_TIME_EXCEEDED) return Kind::TimeExceeded;
+        if (error.ee_type != ICMP6_DST_UNREACH) return {};
+        return error.ee_code == ICMP6_DST_UNREACH_NOPORT ? Kind::PortUnreachable
+                                                         : Kind::Unreachable;
+    }
+    return {};
 }
+
+/// A header for sendmsg(), with a hop limit of its own where one is asked for.
+class OutgoingMessage {
+public:
+    OutgoingMessage(SocketAddress to, ByteView payload, int hop_limit)
+        : to_(to), data_{const_cast<std::uint8_t*>(payload.data()), payload.size()} {
+        header_.msg_name = to_.raw();
+        header_.msg_namelen = to_.length;
+        header_.msg_iov = &data_;
+        header_.msg_iovlen = 1;
+        if (hop_limit == 0) return;
+        header_.msg_control = control_.data();
+        header_.msg_controllen = control_.size();
+        cmsghdr* item = CMSG_FIRSTHDR(&header_);
+        const bool v4 = to_.storage.ss_family == AF_INET;
+        item->cmsg_level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+        item->cmsg_type = v4 ? IP_TTL : IPV6_HOPLIMIT;
+        item->cmsg_len = CMSG_LEN(sizeof hop_limit);
+        std::memcpy(CMSG_DATA(item), &hop_limit, sizeof hop_limit);
+    }
+    OutgoingMessage(const OutgoingMessage&) = delete;
+    OutgoingMessage& operator=(const OutgoingMessage&) = delete;
+
+    [[nodiscard]] ssize_t send(int fd) const { return sendmsg(fd, &header_, MSG_NOSIGNAL); }
+
+private:
+    SocketAddress to_;
+    iovec data_;
+    alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(int))> control_{};
+    msghdr header_{};
+};
 
 } // namespace
 
@@ -126,7 +176,7 @@ struct UdpSocket::State : std::enable_shared_from_this<State> {
     std::vector<std::uint8_t> buffer;
     // Shared, so that a handler may replace or destroy itself while it runs.
     std::shared_ptr<const DatagramHandler> on_datagram;
-    std::shared_ptr<const UnreachableHandler> on_unreachable;
+    std::shared_ptr<const IcmpHandler> on_icmp;
 
     void handle_readable();
     bool read_error();
@@ -173,12 +223,16 @@ void UdpSocket::State::handle_readable() {
 bool UdpSocket::State::read_error() {
     Message message(fd.get(), buffer, MSG_ERRQUEUE);
     if (message.size() < 0) return false;
-    const auto error = options.bind.address.is_v4()
-                           ? message.ancillary<sock_extended_err>(IPPROTO_IP, IP_RECVERR)
-                           : message.ancillary<sock_extended_err>(IPPROTO_IPV6, IPV6_RECVERR);
-    // With this message comes the address that our datagram was sent to.
-    if (const auto handler = on_unreachable; handler && says_unreachable(error)) {
-        (*handler)(message.peer(), static_cast<int>(error.ee_errno));
+    const auto queued = options.bind.address.is_v4()
+                            ? message.ancillary<QueuedError>(IPPROTO_IP, IP_RECVERR)
+                            : message.ancillary<QueuedError>(IPPROTO_IPV6, IPV6_RECVERR);
+    const auto kind = kind_of(queued.error);
+    if (const auto handler = on_icmp; handler && kind) {
+        SocketAddress offender;
+        offender.storage = queued.offender;
+        // With this message comes the address that our datagram was sent to.
+        (*handler)(IcmpReport{*kind, message.peer(), to_endpoint(offender).address,
+                              static_cast<int>(queued.error.ee_errno)});
     }
     return true;
 }
@@ -212,22 +266,17 @@ void UdpSocket::on_datagram(DatagramHandler handler) {
         handler ? std::make_shared<const DatagramHandler>(std::move(handler)) : nullptr;
 }
 
-void UdpSocket::on_unreachable(UnreachableHandler handler) {
-    state_->on_unreachable =
-        handler ? std::make_shared<const UnreachableHandler>(std::move(handler)) : nullptr;
+void UdpSocket::on_icmp(IcmpHandler handler) {
+    state_->on_icmp = handler ? std::make_shared<const IcmpHandler>(std::move(handler)) : nullptr;
 }
 
-Result<void> UdpSocket::send(const Endpoint& to, ByteView payload) {
+Result<void> UdpSocket::send(const Endpoint& to, ByteView payload, int hop_limit) {
     auto target = to;
     if (to.address.is_link_local() && !to.address.is_v4() && to.address.scope_id() == 0) {
         target.address = IpAddress::v6(to.address.mapped_bytes(), state_->options.interface);
     }
-    const auto address = to_socket_address(target);
-    const int fd = state_->fd.get();
-    const auto try_send = [&] {
-        return sendto(fd, payload.data(), payload.size(), MSG_NOSIGNAL, address.raw(),
-                      address.length);
-    };
+    const OutgoingMessage message(to_socket_address(target), payload, hop_limit);
+    const auto try_send = [&] { return message.send(state_->fd.get()); };
     // An ICMP error about an earlier datagram, to whomever, is reported by the next call on the
     // socket, once. It says nothing about this datagram.
     if (try_send() >= 0 || (errno != EAGAIN && try_send() >= 0)) return {};

@@ -3,6 +3,7 @@
 /// \brief A UDP socket on the loop.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,6 +15,22 @@
 #include "base/datagram.hpp"
 
 namespace natterjack::net {
+
+/// What an ICMP or ICMPv6 message said about a datagram of ours (by IP_RECVERR, no privilege
+/// needed). Evidence, not proof: anyone on the path can say so.
+struct IcmpReport {
+    enum class Kind : std::uint8_t {
+        TimeExceeded,    ///< Its hop limit ended at `from`.
+        PortUnreachable, ///< It arrived, and nothing listens there.
+        Unreachable      ///< Host, network or protocol, or forbidden by somebody's policy.
+    };
+    Kind kind = Kind::Unreachable;
+    Endpoint to;          ///< Where the datagram was sent to.
+    IpAddress from;       ///< Who reports; this host's own address where it found no neighbour.
+    int error_number = 0; ///< The kernel's word for it: ECONNREFUSED, EHOSTUNREACH, ...
+
+    friend bool operator==(const IcmpReport&, const IcmpReport&) = default;
+};
 
 /// Sends and receives datagrams of one address family. Belongs to the loop's thread.
 class UdpSocket {
@@ -30,9 +47,8 @@ public:
     };
     /// \a from is the sender; \a payload is valid during the call. At most 64 KiB.
     using DatagramHandler = std::function<void(const Endpoint& from, ByteView payload)>;
-    /// The kernel reported that \a to does not take our datagrams (ICMP port or host unreachable,
-    /// by IP_RECVERR). Evidence, not proof: anyone on the path can say so.
-    using UnreachableHandler = std::function<void(const Endpoint& to, int error_number)>;
+    /// Not called for path MTU news nor for errors of this host's own making.
+    using IcmpHandler = std::function<void(const IcmpReport& report)>;
 
     /// \retval Errc::Network  the kernel refused (detail: errno)
     [[nodiscard]] static Result<std::unique_ptr<UdpSocket>> open(const Loop& loop,
@@ -43,10 +59,11 @@ public:
 
     /// Either may be empty. Replaces the former ones.
     void on_datagram(DatagramHandler handler);
-    void on_unreachable(UnreachableHandler handler);
+    void on_icmp(IcmpHandler handler);
 
+    /// \a hop_limit: 1 to 255 routers' worth of life (IPv4: TTL); 0: the system's default.
     /// \retval Errc::Network  the kernel refused (detail: errno)
-    Result<void> send(const Endpoint& to, ByteView payload);
+    Result<void> send(const Endpoint& to, ByteView payload, int hop_limit = 0);
     /// Receives what is sent to \a group on interface \a interface_index too.
     Result<void> join(const IpAddress& group, unsigned interface_index);
     /// Address (unspecified when bound to any) and port in host order.

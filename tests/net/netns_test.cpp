@@ -144,9 +144,11 @@ TEST(UdpSocketOnALink, ReportsAGatewayThatRefuses) {
     LoopRunner runner;
     const auto client = open_at(runner, {kHost, 0});
     Endpoint refused;
-    client->on_unreachable([&](const Endpoint& to, int error) {
-        EXPECT_EQ(error, ECONNREFUSED);
-        refused = to;
+    client->on_icmp([&](const net::IcmpReport& report) {
+        EXPECT_EQ(report.kind, net::IcmpReport::Kind::PortUnreachable);
+        EXPECT_EQ(report.from, kGateway);
+        EXPECT_EQ(report.error_number, ECONNREFUSED);
+        refused = report.to;
     });
     ASSERT_TRUE(client->send({kGateway, 5351}, kPayload));
     ASSERT_TRUE(runner.run_until([&] { return refused.port != 0; }));

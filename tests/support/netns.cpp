@@ -129,12 +129,19 @@ std::string path_of(const net::Fd& network) {
 /// Arguments that make a pair of links. The kernel (link_watch.c) delays news of a carrier by up to
 /// a second, and IPv6 with it, when a link's index equals its peer's in the other namespace; so the
 /// indices are ours.
-std::string new_link(const std::string& name, const std::string& peer) {
+std::string new_link(const std::string& name, const std::string& peer,
+                     const net::Fd& network = router()) {
     static int index = 100;
     const auto ours = std::to_string(index++);
     const auto theirs = std::to_string(index++);
     return "link add " + name + " index " + ours + " type veth peer name " + peer + " index " +
-           theirs + " netns " + path_of(router());
+           theirs + " netns " + path_of(network);
+}
+
+/// Lets the network where the calling thread is pass on what is not its own.
+void forward() {
+    write_file("/proc/sys/net/ipv4/ip_forward", "1");
+    write_file("/proc/sys/net/ipv6/conf/all/forwarding", "1");
 }
 
 } // namespace
@@ -160,12 +167,43 @@ void enter_private_network() {
     set_up_link(kGatewayLink, "192.168.77.1/24", "fd77::1/64", "fe80::1/64");
 }
 
-InRouter::InRouter() : before_(current_network()) {
-    if (!before_ || setns(router().get(), CLONE_NEWNET) != 0) die("setns to the router");
+InNetwork::InNetwork(const net::Fd& network) : before_(current_network()) {
+    if (!before_ || setns(network.get(), CLONE_NEWNET) != 0) die("setns into another network");
 }
 
-InRouter::~InRouter() {
-    if (setns(before_.get(), CLONE_NEWNET) != 0) die("setns back to the host");
+InNetwork::~InNetwork() {
+    if (setns(before_.get(), CLONE_NEWNET) != 0) die("setns back");
+}
+
+InRouter::InRouter() : InNetwork(router()) {
+}
+
+OuterRouter::OuterRouter(IpAddress wan, IpAddress lan) : wan_(wan), lan_(lan) {
+    {
+        const InRouter back; // unshare() leaves the router's network, this returns to the host's
+        if (unshare(CLONE_NEWNET) != 0) die("unshare for the outer router");
+        network_ = current_network();
+    }
+    {
+        const InRouter in_router;
+        set_up(new_link("wan0", "lan1", network_));
+        set_up_link("wan0", wan_.to_string() + "/24", "fd78::2/64", "fe80::2/64");
+        set_up("route add default via " + lan_.to_string());
+        set_up("route add default via fd78::1");
+        forward();
+    }
+    const InNetwork in_outer(network_);
+    set_up_link("lan1", lan_.to_string() + "/24", "fd78::1/64", "fe80::1/64");
+    set_up("address add " + kPublic.to_string() + "/32 dev lo");
+    set_up("address add 2a00:113::1/128 dev lo nodad");
+    set_up("route add fd77::/64 via fd78::2");
+    set_up("route add 192.168.77.0/24 via " + wan_.to_string());
+    forward();
+}
+
+OuterRouter::~OuterRouter() {
+    const InRouter in_router;
+    ip("link del wan0"); // and its routes
 }
 
 void ip(const std::string& arguments) {

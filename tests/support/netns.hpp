@@ -33,17 +33,51 @@ inline constexpr const char* kGatewayLink = "gw0";
 /// process with exit code 1 and the remedy on stderr when neither helps.
 void enter_private_network();
 
-/// While it lives the calling thread is in the router's network, and so is every socket that it
-/// makes. Nests; nothing else of the process is moved.
-class InRouter {
+/// While it lives the calling thread is in another network, and so is every socket that it makes.
+/// Nests; nothing else of the process is moved.
+class InNetwork {
 public:
-    InRouter();
-    ~InRouter();
-    InRouter(const InRouter&) = delete;
-    InRouter& operator=(const InRouter&) = delete;
+    explicit InNetwork(const net::Fd& network);
+    ~InNetwork();
+    InNetwork(const InNetwork&) = delete;
+    InNetwork& operator=(const InNetwork&) = delete;
 
 private:
     net::Fd before_;
+};
+
+/// In the router's network.
+class InRouter : public InNetwork {
+public:
+    InRouter();
+};
+
+/// A second router, which the first one's traffic goes through, while this lives:
+///
+///     router W/24 -- wan0 ~~~ lan1 -- G/24 outer router, W's network is its LAN
+///            fd78::2/64               fd78::1/64        and 25.0.113.1, 2a00:113::1 its own
+///
+/// Both forward; the first one's default routes (IPv4 and IPv6) lead to the second.
+class OuterRouter {
+public:
+    static constexpr IpAddress kPublic = IpAddress::v4(0x19007101); ///< 25.0.113.1.
+
+    /// \a wan: W; \a lan: G, in the same /24.
+    explicit OuterRouter(IpAddress wan = IpAddress::v4(0x0A4E0002),
+                         IpAddress lan = IpAddress::v4(0x0A4E0001));
+    ~OuterRouter();
+    OuterRouter(const OuterRouter&) = delete;
+    OuterRouter& operator=(const OuterRouter&) = delete;
+
+    [[nodiscard]] const IpAddress& wan() const { return wan_; } ///< The inner router's outside.
+    [[nodiscard]] const IpAddress& lan() const { return lan_; } ///< The outer router's inside.
+    /// For InNetwork.
+    [[nodiscard]] const net::Fd& network() const { return network_; }
+
+private:
+    IpAddress wan_;
+    IpAddress lan_;
+    net::Fd network_;
 };
 
 /// Runs `ip ARGUMENTS` (words separated by single spaces) in the network where the calling thread

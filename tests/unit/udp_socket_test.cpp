@@ -83,14 +83,14 @@ TEST(UdpSocket, ReportsAClosedPortOnce) {
     LoopRunner runner;
     const auto closed = closed_port(runner);
     const auto client = open_on(runner, "127.0.0.1");
-    std::vector<std::pair<Endpoint, int>> reports;
-    client->on_unreachable([&](const Endpoint& to, int error) { reports.emplace_back(to, error); });
+    std::vector<IcmpReport> reports;
+    client->on_icmp([&](const IcmpReport& report) { reports.push_back(report); });
     ASSERT_TRUE(client->send(closed, bytes_of("anyone?")));
     ASSERT_TRUE(runner.run_until([&] { return !reports.empty(); }));
     runner.run_pending();
-    ASSERT_EQ(reports.size(), 1U);
-    EXPECT_EQ(reports[0].first, closed);
-    EXPECT_EQ(reports[0].second, ECONNREFUSED);
+    const IcmpReport expected{IcmpReport::Kind::PortUnreachable, closed, closed.address,
+                              ECONNREFUSED};
+    EXPECT_EQ(reports, std::vector{expected});
 }
 
 TEST(UdpSocket, SendsToOthersAlthoughOneRefused) {
@@ -168,7 +168,7 @@ TEST(UdpSocket, MayBeDestroyedInItsHandlers) {
     ASSERT_TRUE(client->send(to, bytes_of("2")));
     ASSERT_TRUE(runner.run_until([&] { return received > 0; }));
     bool refused = false;
-    client->on_unreachable([&](const Endpoint&, int) {
+    client->on_icmp([&](const IcmpReport&) {
         client.reset();
         refused = true;
     });

@@ -23,8 +23,9 @@ PcpRequest::PcpRequest(const Loop& loop, const Path& path, pcp::Request request,
         exchange_.handle_datagram(from, payload);
         proceed();
     });
-    socket_->on_unreachable([this](const Endpoint& to, int /*error_number*/) {
-        exchange_.handle_unreachable(to);
+    socket_->on_icmp([this](const net::IcmpReport& report) {
+        if (report.kind == net::IcmpReport::Kind::TimeExceeded) return; // the next may get there
+        exchange_.handle_unreachable(report.to);
         proceed();
     });
     exchange_.start(net::now());
