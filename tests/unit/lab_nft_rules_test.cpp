@@ -55,8 +55,74 @@ TEST(NftRules, APortPreservingRouterIsTheWholeText) {
 }
 
 TEST(NftRules, AMappingForEachDestinationHasARandomPort) {
-    EXPECT_TRUE(has(chain(rules_for("apdm/apdf"), "postrouting"), "masquerade fully-random\n"));
+    const auto rules = rules_for("apdm/apdf");
+    EXPECT_TRUE(has(chain(rules, "postrouting"), "masquerade fully-random\n"));
+    EXPECT_FALSE(has(rules, "@given"));
     EXPECT_FALSE(has(rules_for("eim/eif"), "random"));
+}
+
+TEST(NftRules, AMappingForEachAddressIsRememberedByAddress) {
+    const auto rules = rules_for("adm/apdf");
+    EXPECT_EQ(chain(rules, "postrouting"),
+              "type nat hook postrouting priority srcnat; policy accept;\n"
+              "oifname \"wan0\" meta l4proto { tcp, udp } masquerade to "
+              ":meta l4proto . ip saddr . th sport . ip daddr map @given\n"
+              "oifname \"wan0\" masquerade fully-random\n");
+    EXPECT_EQ(chain(rules, "remember"),
+              "type filter hook postrouting priority srcnat + 1; policy accept;\n"
+              "oifname \"wan0\" meta l4proto { tcp, udp } ct direction original update @given "
+              "{ meta l4proto . ct original ip saddr . ct original proto-src . ip daddr "
+              "timeout 300s : th sport }\n");
+}
+
+TEST(NftRules, ARandomPortForAllDestinationsIsRememberedWithoutThem) {
+    const auto rules = rules_for("eim/apdf,ports=random");
+    EXPECT_TRUE(has(rules, "type inet_proto . ipv4_addr . inet_service : inet_service\n"));
+    EXPECT_TRUE(has(chain(rules, "postrouting"), ":meta l4proto . ip saddr . th sport map @given"));
+}
+
+TEST(NftRules, SequentialPortsAreCountedThrough) {
+    EXPECT_TRUE(has(chain(rules_for("apdm/apdf,ports=sequential,block=2000-2002"), "postrouting"),
+                    "masquerade to :numgen inc mod 3 map { 0 : 2000, 1 : 2001, 2 : 2002 }\n"
+                    "oifname \"wan0\" masquerade\n"));
+    EXPECT_TRUE(
+        has(rules_for("eim/eif,ports=sequential"), "numgen inc mod 1024 map { 0 : 40000, "));
+}
+
+TEST(NftRules, ABlockLimitsThePorts) {
+    EXPECT_TRUE(has(chain(rules_for("eim/apdf,block=1024-2047"), "postrouting"),
+                    "masquerade to :1024-2047\n"));
+    EXPECT_TRUE(has(chain(rules_for("apdm/apdf,block=1024-2047"), "postrouting"),
+                    "masquerade to :1024-2047 fully-random\n"));
+}
+
+TEST(NftRules, HairpinComesBackToTheOwnerOfThePort) {
+    const auto internal = rules_for("eim/apdf,hairpin=internal");
+    EXPECT_TRUE(has(chain(internal, "prerouting"),
+                    "iifname \"lan0\" fib daddr type local fib daddr . iif type != local "
+                    "meta l4proto { tcp, udp } dnat ip to meta l4proto . th dport map @cone\n"));
+    EXPECT_FALSE(has(chain(internal, "prerouting"), "wan0")); // filtering is as strict as ever
+    EXPECT_TRUE(has(chain(internal, "forward"),
+                    "iifname \"lan0\" oifname \"lan0\" ct status dnat accept\n"));
+    EXPECT_FALSE(has(internal, "snat"));
+    EXPECT_TRUE(has(chain(rules_for("eim/apdf,hairpin=external"), "postrouting"),
+                    "iifname \"lan0\" oifname \"lan0\" ct status dnat snat ip to "
+                    "ct original ip daddr\n"));
+    EXPECT_FALSE(has(rules_for("eim/eif"), "oifname \"lan0\""));
+}
+
+TEST(NftRules, MappingsLastAsLongAsAsked) {
+    const auto rules = rules_for("adm/adf,timeout=7s");
+    EXPECT_FALSE(has(rules, "300s"));
+    for (const auto* name : {"map cone", "map given", "set contacted"}) {
+        EXPECT_TRUE(has(rules.substr(rules.find(name)), "timeout 7s\n")) << name;
+    }
+}
+
+TEST(NftRules, AHostsFirewallDropsWhatItHasNotAskedFor) {
+    const auto input = chain(nft_host_firewall(), "input");
+    EXPECT_TRUE(input.starts_with("type filter hook input priority filter; policy drop;\n"));
+    EXPECT_TRUE(has(input, "ct state established,related accept\n"));
 }
 
 TEST(NftRules, AnOpenMappingLetsEverybodyIn) {
@@ -72,7 +138,6 @@ TEST(NftRules, AddressFilteringLetsOnlyContactedAddressesIn) {
     EXPECT_FALSE(has(forward, "ct status dnat accept"));
     // Remembered before conntrack lets the rest of a flow through: each packet out refreshes.
     EXPECT_LT(forward.find("update @contacted"), forward.find("ct state established"));
-    EXPECT_LT(forward.find("update @cone"), forward.find("ct state established"));
 }
 
 TEST(NftRules, BlockedDropsUdpBeforeAnythingElse) {

@@ -25,25 +25,55 @@ std::string refusal(std::string_view text) {
 }
 
 TEST(LabSpec, ReadsEachCell) {
-    struct Cell {
-        const char* text;
-        Mapping mapping;
-        Filtering filtering;
-    };
-    constexpr std::array kCells{
-        Cell{"eim/eif", Mapping::EndpointIndependent, Filtering::EndpointIndependent},
-        Cell{"eim/adf", Mapping::EndpointIndependent, Filtering::AddressDependent},
-        Cell{"eim/apdf", Mapping::EndpointIndependent, Filtering::AddressAndPortDependent},
-        Cell{"apdm/apdf", Mapping::AddressAndPortDependent, Filtering::AddressAndPortDependent},
-    };
-    for (const auto& cell : kCells) {
-        const auto router = router_of(cell.text);
-        EXPECT_EQ(router.mapping, cell.mapping) << cell.text;
-        EXPECT_EQ(router.filtering, cell.filtering) << cell.text;
-        EXPECT_FALSE(router.port_mapping.any());
-        EXPECT_FALSE(router.udp_blocked);
-        EXPECT_FALSE(router.uplink.any());
+    const std::array mappings{std::pair{"eim", Mapping::EndpointIndependent},
+                              std::pair{"adm", Mapping::AddressDependent},
+                              std::pair{"apdm", Mapping::AddressAndPortDependent}};
+    const std::array filterings{std::pair{"eif", Filtering::EndpointIndependent},
+                                std::pair{"adf", Filtering::AddressDependent},
+                                std::pair{"apdf", Filtering::AddressAndPortDependent}};
+    for (const auto& [mapping_word, mapping] : mappings) {
+        for (const auto& [filtering_word, filtering] : filterings) {
+            const auto router = router_of(std::string(mapping_word) + "/" + filtering_word);
+            EXPECT_EQ(router.mapping, mapping);
+            EXPECT_EQ(router.filtering, filtering);
+            EXPECT_FALSE(router.port_mapping.any());
+            EXPECT_FALSE(router.udp_blocked);
+            EXPECT_FALSE(router.uplink.any());
+        }
     }
+}
+
+TEST(LabSpec, PortsArePreservedWhereOneServesAllDestinations) {
+    EXPECT_EQ(router_of("eim/eif").ports, Ports::Preserve);
+    EXPECT_EQ(router_of("adm/eif").ports, Ports::Random);
+    EXPECT_EQ(router_of("apdm/eif").ports, Ports::Random);
+    EXPECT_EQ(router_of("eim/eif,ports=random").ports, Ports::Random);
+    EXPECT_EQ(router_of("apdm/eif,ports=sequential").ports, Ports::Sequential);
+    EXPECT_EQ(refusal("adm/eif,ports=preserve"),
+              "'ports=preserve' gives one port for all destinations, which is 'eim'");
+}
+
+TEST(LabSpec, ReadsABlockOfPorts) {
+    EXPECT_EQ(router_of("eim/eif,block=1024-2047").block, (PortBlock{1024, 2047}));
+    EXPECT_EQ(router_of("eim/eif,block=1-65535").block, (PortBlock{1, 65535}));
+    EXPECT_EQ(router_of("eim/eif,ports=sequential,block=5-4100").block, (PortBlock{5, 4100}));
+}
+
+TEST(LabSpec, ReadsHairpinAndTimeouts) {
+    EXPECT_EQ(router_of("eim/eif").hairpin, Hairpin::Off);
+    EXPECT_EQ(router_of("eim/eif,hairpin=internal").hairpin, Hairpin::Internal);
+    EXPECT_EQ(router_of("eim/eif,hairpin=external").hairpin, Hairpin::External);
+    EXPECT_EQ(router_of("eim/eif,timeout=30s").timeout, 30s);
+    EXPECT_EQ(router_of("eim/eif,stream-timeout=86400s").stream_timeout, 24h);
+}
+
+TEST(LabSpec, AHostMayHaveAFirewall) {
+    for (const auto* text : {"none,firewall", "home,firewall"}) {
+        const auto site = parse_spec(text);
+        ASSERT_TRUE(site) << text;
+        EXPECT_TRUE(site->firewall) << text;
+    }
+    EXPECT_FALSE(parse_spec("none")->firewall);
 }
 
 TEST(LabSpec, NoneHasNoRouter) {
@@ -114,11 +144,13 @@ TEST(LabSpec, LimitsAreInclusive) {
 }
 
 TEST(LabSpec, NamesTheBadWordAndWhatMayStandThere) {
-    EXPECT_EQ(refusal("symmetric"), "unknown NAT 'symmetric'; it is one of eim/eif, eim/adf, "
-                                    "eim/apdf, apdm/apdf, none, blocked, home");
+    EXPECT_EQ(refusal("symmetric"), "unknown NAT 'symmetric'; it is MAPPING/FILTERING (eim, adm or "
+                                    "apdm; eif, adf or apdf), or one of none, blocked, home");
     EXPECT_EQ(refusal("home,upnp"),
-              "unknown option 'upnp'; options are igd, igd1, natpmp, pcp, closed=reject|drop, "
-              "delay=TIME, jitter=TIME, loss=PERCENT%, lan-delay=TIME, lan-jitter=TIME, "
+              "unknown option 'upnp'; options are igd, igd1, natpmp, pcp, "
+              "ports=preserve|sequential|random, block=FIRST-LAST, hairpin=off|internal|external, "
+              "timeout=TIME, stream-timeout=TIME, closed=reject|drop, firewall, delay=TIME, "
+              "jitter=TIME, loss=PERCENT%, lan-delay=TIME, lan-jitter=TIME, "
               "lan-loss=PERCENT%");
 }
 
@@ -132,7 +164,25 @@ TEST(LabSpec, RefusesWhatItDoesNotKnow) {
              "eim/apdf/eif",
              "EIM/APDF",
              " eim/apdf",
-             "apdm/eif",
+             "adm",
+             "apdm/adm",
+             "eif/eim",
+             "eim/apdf,ports=",
+             "eim/apdf,ports=odd",
+             "eim/apdf,hairpin",
+             "eim/apdf,block=",
+             "eim/apdf,block=1024",
+             "eim/apdf,block=0-10",
+             "eim/apdf,block=20-10",
+             "eim/apdf,block=1-65536",
+             "eim/apdf,block=1-2-3",
+             "eim/apdf,timeout=0s",
+             "eim/apdf,timeout=1.5s",
+             "eim/apdf,timeout=30",
+             "eim/apdf,timeout=86401s",
+             "eim/apdf,stream-timeout=5ms",
+             "eim/apdf,firewall=on",
+             "eim/apdf,ports=sequential,block=1-4097",
              "home,",
              "home,,igd",
              "home,delay",

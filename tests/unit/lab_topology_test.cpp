@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -29,6 +30,28 @@ TEST(Topology, ASiteWithARouter) {
     EXPECT_FALSE(plan.find("a")->forwards);
     EXPECT_FALSE(plan.find("router-a")->rules.empty());
     EXPECT_TRUE(plan.daemons.empty());
+}
+
+TEST(Topology, ARoutersTimeoutsAreConntracks) {
+    const auto switches = [](const char* spec) {
+        const auto plan = plan_lab({site("a", spec)}, false);
+        const auto& list = plan.find("router-a")->switches;
+        return std::map<std::string, std::string>(list.begin(), list.end());
+    };
+    const std::string unreplied = "netfilter/nf_conntrack_udp_timeout";
+    const std::string stream = "netfilter/nf_conntrack_udp_timeout_stream";
+    using Switches = std::map<std::string, std::string>;
+    EXPECT_EQ(switches("eim/eif"), Switches());
+    EXPECT_EQ(switches("eim/eif,timeout=5s"), (Switches{{unreplied, "5"}, {stream, "5"}}));
+    EXPECT_EQ(switches("eim/eif,timeout=5s,stream-timeout=9s"),
+              (Switches{{unreplied, "5"}, {stream, "9"}}));
+    EXPECT_EQ(switches("eim/eif,stream-timeout=9s"), (Switches{{stream, "9"}}));
+}
+
+TEST(Topology, AHostsFirewallIsItsOwn) {
+    const auto plan = plan_lab({site("a", "eim/eif,firewall"), site("b", "none")}, false);
+    EXPECT_FALSE(plan.find("a")->rules.empty());
+    EXPECT_TRUE(plan.find("b")->rules.empty());
 }
 
 TEST(Topology, ASiteWithoutRouterHasAPublicAddress) {

@@ -23,19 +23,24 @@ namespace natterjack::lab {
 namespace {
 
 constexpr auto kServerPatience = std::chrono::seconds(10);
+const std::string kSwitches = "/proc/sys/net/";
 constexpr auto kServerPoll = std::chrono::milliseconds(2);
 
 /// Settings of each network, below /proc/sys/net. IPv6 stays off until labs have it: half of it
 /// (link-local addresses only) is what no real site has.
 Result<void> set_kernel_switches(bool forwards) {
     std::vector<std::pair<std::string, std::string>> switches{
-        {"ipv6/conf/all/disable_ipv6", "1"},       {"ipv6/conf/default/disable_ipv6", "1"},
-        {"ipv4/conf/all/rp_filter", "0"},          {"ipv4/conf/default/rp_filter", "0"},
+        {"ipv6/conf/all/disable_ipv6", "1"},
+        {"ipv6/conf/default/disable_ipv6", "1"},
+        {"ipv4/conf/all/rp_filter", "0"},
+        {"ipv4/conf/default/rp_filter", "0"},
         {"ipv4/ip_forward", forwards ? "1" : "0"},
+        // Where this is on, a bridge would send packets through the rules of a router twice.
+        {"bridge/bridge-nf-call-iptables", "0"},
     };
     for (const auto& [name, value] : switches) {
-        const auto path = "/proc/sys/net/" + name;
-        if (!std::filesystem::exists(path)) continue; // a kernel without IPv6
+        const auto path = kSwitches + name;
+        if (!std::filesystem::exists(path)) continue; // a kernel without IPv6, or without bridges
         const auto written = write_file(path, value);
         if (!written) return written.error();
     }
@@ -211,7 +216,21 @@ Result<void> Lab::configure_nodes() {
         const auto done = job ? finish(*job) : Result<void>(job.error());
         if (result && !done) result = done;
     }
+    for (const auto& node : plan_.nodes) {
+        if (result) result = set_switches(node);
+    }
     return result;
+}
+
+/// After the rules: they may have brought the kernel module that has the settings.
+Result<void> Lab::set_switches(const Node& node) const {
+    return in_network(networks_.at(node.name).get(), [&]() -> Result<void> {
+        for (const auto& [name, value] : node.switches) {
+            const auto written = write_file(kSwitches + name, value);
+            if (!written) return written.error();
+        }
+        return {};
+    });
 }
 
 Result<void> Lab::start_relay() {

@@ -60,6 +60,7 @@ private:
 
     [[nodiscard]] Result<void> make_networks();
     [[nodiscard]] Result<void> configure_nodes();
+    [[nodiscard]] Result<void> set_switches(const Node& node) const;
     [[nodiscard]] Result<void> start_relay();
     [[nodiscard]] Result<void> start_version_answerer(const VersionPoint& point);
     [[nodiscard]] Result<void> start_server(std::string name, const std::function<void()>& body);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "nft_rules.hpp"
 
+#include <vector>
+
 #include "gateway_ports.hpp"
 
 namespace natterjack::lab {
@@ -34,35 +36,61 @@ std::string from_wan() {
 std::string from_lan() {
     return "iifname \"" + std::string(kLanInterface) + "\" ";
 }
+std::string to_lan() {
+    return "oifname \"" + std::string(kLanInterface) + "\" ";
+}
 std::string to_wan() {
     return "oifname \"" + std::string(kWanInterface) + "\" ";
 }
 
-/// True when strangers may use a mapping, so that the router must remember it by itself: conntrack
-/// alone only lets in what was asked for.
+constexpr std::string_view kBothTransports = "meta l4proto { tcp, udp } ";
+/// What a router without a block gives one after the other.
+constexpr PortBlock kSequence{40000, 41023};
+
+/// True when the router must know by itself whose an external port is: conntrack alone only lets in
+/// what was asked for.
 bool has_cone(const RouterSpec& router) {
-    return router.filtering != Filtering::AddressAndPortDependent;
+    return router.filtering != Filtering::AddressAndPortDependent || router.hairpin != Hairpin::Off;
+}
+
+/// True when the router must remember the port that it has given: the kernel by itself gives the
+/// host's own port again, or a new one each time.
+bool has_memory(const RouterSpec& router) {
+    return router.mapping == Mapping::AddressDependent ||
+           (router.mapping == Mapping::EndpointIndependent && router.ports != Ports::Preserve);
+}
+
+std::string lifetime(const RouterSpec& router) {
+    constexpr std::chrono::seconds kRecommended(300); // RFC 4787 REQ-5
+    const auto time = router.timeout.count() != 0 ? router.timeout : kRecommended;
+    return std::to_string(time.count()) + "s";
+}
+
+void add_set(Text& text, const RouterSpec& router, std::string_view kind, std::string_view type) {
+    text.open(kind);
+    text.line("type " + std::string(type));
+    text.line("flags dynamic,timeout");
+    text.line("timeout " + lifetime(router));
+    text.line("size 65536");
+    text.close();
 }
 
 void add_memory(Text& text, const RouterSpec& router) {
     if (has_cone(router)) {
-        text.line("# External port -> internal endpoint; ports are preserved, so the key is the");
-        text.line("# host's own port. Five minutes as RFC 4787 REQ-5 recommends.");
-        text.open("map cone");
-        text.line("type inet_proto . inet_service : ipv4_addr . inet_service");
-        text.line("flags dynamic,timeout");
-        text.line("timeout 300s");
-        text.line("size 65536");
-        text.close();
+        text.line("# External port -> internal endpoint.");
+        add_set(text, router, "map cone", "inet_proto . inet_service : ipv4_addr . inet_service");
+    }
+    if (has_memory(router)) {
+        const bool by_address = router.mapping == Mapping::AddressDependent;
+        text.line(by_address ? "# Internal endpoint and destination's address -> external port."
+                             : "# Internal endpoint -> external port.");
+        add_set(text, router, "map given",
+                by_address ? "inet_proto . ipv4_addr . inet_service . ipv4_addr : inet_service"
+                           : "inet_proto . ipv4_addr . inet_service : inet_service");
     }
     if (router.filtering == Filtering::AddressDependent) {
         text.line("# Whom each internal endpoint has sent to.");
-        text.open("set contacted");
-        text.line("type inet_proto . ipv4_addr . inet_service . ipv4_addr");
-        text.line("flags dynamic,timeout");
-        text.line("timeout 300s");
-        text.line("size 65536");
-        text.close();
+        add_set(text, router, "set contacted", "inet_proto . ipv4_addr . inet_service . ipv4_addr");
     }
 }
 
@@ -74,14 +102,61 @@ void add_upnp_chains(Text& text) {
 }
 
 void add_prerouting(Text& text, const RouterSpec& router) {
+    const std::string to_owner =
+        std::string(kBothTransports) + "dnat ip to meta l4proto . th dport map @cone";
     text.open("chain prerouting");
     text.line("type nat hook prerouting priority dstnat; policy accept;");
     if (router.port_mapping.any()) text.line(from_wan() + "jump " + std::string(kUpnpPrerouting));
-    if (has_cone(router)) {
-        text.line(from_wan() +
-                  "meta l4proto { tcp, udp } dnat ip to meta l4proto . th dport map @cone");
+    if (router.filtering != Filtering::AddressAndPortDependent) text.line(from_wan() + to_owner);
+    if (router.hairpin != Hairpin::Off) {
+        text.line("# From inside to an address of the router that is not its LAN one.");
+        text.line(from_lan() + "fib daddr type local fib daddr . iif type != local " + to_owner);
     }
     text.close();
+}
+
+/// The port of a new mapping, as an argument of masquerade and snat; empty: the kernel's choice.
+std::string new_port(const RouterSpec& router) {
+    if (router.ports == Ports::Sequential) {
+        const auto block = router.block.any() ? router.block : kSequence;
+        const unsigned count = block.last - block.first + 1U;
+        // A number by itself would be taken for one with its two bytes exchanged.
+        std::string out = ":numgen inc mod " + std::to_string(count) + " map { ";
+        for (unsigned i = 0; i < count; ++i) {
+            out +=
+                (i == 0 ? "" : ", ") + std::to_string(i) + " : " + std::to_string(block.first + i);
+        }
+        return out + " }";
+    }
+    std::string out;
+    if (router.block.any()) {
+        out = ":" + std::to_string(router.block.first) + "-" + std::to_string(router.block.last);
+    }
+    if (router.ports == Ports::Random)
+        out += (out.empty() ? "" : " ") + std::string("fully-random");
+    return out;
+}
+
+/// Gives a mapping to the packets that \a packets matches. \a action: "masquerade" or "snat ...".
+void add_source_nat(Text& text, const RouterSpec& router, const std::string& packets,
+                    const std::string& action, const std::string& port_word) {
+    const auto port = new_port(router);
+    const auto with_port = [&](const std::string& argument) {
+        if (!argument.starts_with(':')) return action + (argument.empty() ? "" : " " + argument);
+        return action + port_word + argument;
+    };
+    if (has_memory(router)) {
+        const bool by_address = router.mapping == Mapping::AddressDependent;
+        text.line(packets + std::string(kBothTransports) +
+                  with_port(std::string(":meta l4proto . ip saddr . th sport") +
+                            (by_address ? " . ip daddr" : "") + " map @given"));
+    }
+    if (port.starts_with(':')) {
+        text.line(packets + std::string(kBothTransports) + with_port(port));
+        text.line(packets + action);
+    } else {
+        text.line(packets + with_port(port));
+    }
 }
 
 void add_postrouting(Text& text, const RouterSpec& router) {
@@ -90,9 +165,44 @@ void add_postrouting(Text& text, const RouterSpec& router) {
     if (router.port_mapping.any()) text.line(to_wan() + "jump " + std::string(kUpnpPostrouting));
     // Plain masquerade preserves ports and reuses a mapping for each further destination;
     // fully-random draws a new port for each.
-    text.line(to_wan() + (router.mapping == Mapping::EndpointIndependent
-                              ? "masquerade"
-                              : "masquerade fully-random"));
+    add_source_nat(text, router, to_wan(), "masquerade", " to ");
+    if (router.hairpin == Hairpin::External) {
+        text.line("# The address that the sender aimed at becomes its own.");
+        add_source_nat(text, router, from_lan() + to_lan() + "ct status dnat ",
+                       "snat ip to ct original ip daddr", " ");
+    }
+    text.close();
+}
+
+/// Behind the translation, where the external port can be seen.
+void add_remember(Text& text, const RouterSpec& router) {
+    if (!has_cone(router) && !has_memory(router)) return;
+    text.open("chain remember");
+    text.line("type filter hook postrouting priority srcnat + 1; policy accept;");
+    std::vector<std::string> ways{to_wan()};
+    if (router.hairpin == Hairpin::External) {
+        ways.push_back(from_lan() + to_lan() + "ct status dnat ");
+    }
+    for (const auto& way : ways) {
+        const auto packets = way + std::string(kBothTransports);
+        if (has_cone(router)) {
+            const std::string port = "{ meta l4proto . th sport";
+            const std::string timeout = " timeout " + lifetime(router);
+            const std::string owner = " : ct original ip saddr . ct original proto-src }";
+            // A new owner of the port takes it over; a known one keeps it with each packet.
+            text.line(packets + "ct state new delete @cone " + port + owner);
+            text.line(packets + "ct direction original update @cone " + port + timeout + owner);
+            text.line(packets + "ct direction reply update @cone " + port + timeout +
+                      " : ct reply ip saddr . ct reply proto-src }");
+        }
+        if (has_memory(router)) {
+            const bool by_address = router.mapping == Mapping::AddressDependent;
+            text.line(packets + "ct direction original update @given " +
+                      "{ meta l4proto . ct original ip saddr . ct original proto-src" +
+                      (by_address ? " . ip daddr" : "") + " timeout " + lifetime(router) +
+                      " : th sport }");
+        }
+    }
     text.close();
 }
 
@@ -148,13 +258,10 @@ void add_forward(Text& text, const RouterSpec& router) {
     text.open("chain forward");
     text.line("type filter hook forward priority filter; policy drop;");
     if (router.udp_blocked) text.line("meta l4proto udp drop");
-    if (has_cone(router)) {
-        text.line(to_wan() + "meta l4proto { tcp, udp } update @cone "
-                             "{ meta l4proto . th sport timeout 300s : ip saddr . th sport }");
-    }
     if (router.filtering == Filtering::AddressDependent) {
-        text.line(to_wan() + "meta l4proto { tcp, udp } update @contacted "
-                             "{ meta l4proto . ip saddr . th sport . ip daddr timeout 300s }");
+        text.line(to_wan() + std::string(kBothTransports) +
+                  "update @contacted { meta l4proto . ip saddr . th sport . ip daddr timeout " +
+                  lifetime(router) + " }");
     }
     text.line("ct state established,related accept");
     text.line("ct state invalid drop");
@@ -166,6 +273,9 @@ void add_forward(Text& text, const RouterSpec& router) {
     }
     if (router.filtering == Filtering::AddressDependent) {
         text.line(from_wan() + "meta l4proto . ip daddr . th dport . ip saddr @contacted accept");
+    }
+    if (router.hairpin != Hairpin::Off) {
+        text.line(from_lan() + to_lan() + "ct status dnat accept");
     }
     text.close();
 }
@@ -179,9 +289,23 @@ std::string nft_rules(const RouterSpec& router) {
     if (router.port_mapping.any()) add_upnp_chains(text);
     add_prerouting(text, router);
     add_postrouting(text, router);
+    add_remember(text, router);
     add_version_detour(text, router.port_mapping);
     add_input(text, router);
     add_forward(text, router);
+    text.close();
+    return std::move(text).take();
+}
+
+std::string nft_host_firewall() {
+    Text text;
+    text.open("table inet " + std::string(kTable));
+    text.open("chain input");
+    text.line("type filter hook input priority filter; policy drop;");
+    text.line("iifname \"lo\" accept");
+    text.line("ct state established,related accept");
+    text.line("meta l4proto { icmp, ipv6-icmp } accept");
+    text.close();
     text.close();
     return std::move(text).take();
 }

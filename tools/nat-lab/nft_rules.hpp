@@ -23,4 +23,7 @@ inline constexpr std::string_view kUpnpPostrouting = "upnp_postrouting";
 /// A complete ruleset for `nft -f`, indented and commented for people.
 [[nodiscard]] std::string nft_rules(const RouterSpec& router);
 
+/// The same for a host whose own firewall drops what it has not asked for.
+[[nodiscard]] std::string nft_host_firewall();
+
 } // namespace natterjack::lab

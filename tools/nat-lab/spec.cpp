@@ -14,22 +14,40 @@ namespace {
 constexpr std::chrono::microseconds kMaxDelay = std::chrono::seconds(10);
 constexpr std::uint32_t kMillion = 1'000'000;
 
-struct Cell {
-    std::string_view word;
-    Mapping mapping;
-    Filtering filtering;
-};
+constexpr std::chrono::seconds kMaxTimeout = std::chrono::hours(24);
+/// A sequential router's ports stand in its rules one by one.
+constexpr unsigned kMaxSequence = 4096;
 
-constexpr std::array kCells{
-    Cell{"eim/eif", Mapping::EndpointIndependent, Filtering::EndpointIndependent},
-    Cell{"eim/adf", Mapping::EndpointIndependent, Filtering::AddressDependent},
-    Cell{"eim/apdf", Mapping::EndpointIndependent, Filtering::AddressAndPortDependent},
-    Cell{"apdm/apdf", Mapping::AddressAndPortDependent, Filtering::AddressAndPortDependent},
-};
+constexpr std::array<std::pair<std::string_view, Mapping>, 3> kMappings{
+    {{"eim", Mapping::EndpointIndependent},
+     {"adm", Mapping::AddressDependent},
+     {"apdm", Mapping::AddressAndPortDependent}}};
+constexpr std::array<std::pair<std::string_view, Filtering>, 3> kFilterings{
+    {{"eif", Filtering::EndpointIndependent},
+     {"adf", Filtering::AddressDependent},
+     {"apdf", Filtering::AddressAndPortDependent}}};
+constexpr std::array<std::pair<std::string_view, Ports>, 3> kPorts{
+    {{"preserve", Ports::Preserve}, {"sequential", Ports::Sequential}, {"random", Ports::Random}}};
+constexpr std::array<std::pair<std::string_view, Hairpin>, 3> kHairpins{
+    {{"off", Hairpin::Off}, {"internal", Hairpin::Internal}, {"external", Hairpin::External}}};
+constexpr std::array<std::pair<std::string_view, ClosedPorts>, 2> kClosed{
+    {{"reject", ClosedPorts::Reject}, {"drop", ClosedPorts::Drop}}};
 
-constexpr std::string_view kOptions = "igd, igd1, natpmp, pcp, closed=reject|drop, delay=TIME, "
-                                      "jitter=TIME, loss=PERCENT%, lan-delay=TIME, "
-                                      "lan-jitter=TIME, lan-loss=PERCENT%";
+constexpr std::string_view kOptions =
+    "igd, igd1, natpmp, pcp, ports=preserve|sequential|random, block=FIRST-LAST, "
+    "hairpin=off|internal|external, timeout=TIME, stream-timeout=TIME, closed=reject|drop, "
+    "firewall, delay=TIME, jitter=TIME, loss=PERCENT%, lan-delay=TIME, lan-jitter=TIME, "
+    "lan-loss=PERCENT%";
+
+/// What \a word means in \a table; nothing if it is not in it.
+template<typename Value, std::size_t Size>
+std::optional<Value> meaning_of(std::string_view word,
+                                const std::array<std::pair<std::string_view, Value>, Size>& table) {
+    for (const auto& [known, value] : table) {
+        if (known == word) return value;
+    }
+    return std::nullopt;
+}
 
 Error bad(std::string message) {
     return Error{Errc::InvalidArgument, std::move(message)};
@@ -104,25 +122,71 @@ Result<bool> apply_impairment(Impairment& link, std::string_view option, std::st
     return false;
 }
 
-/// Applies an option that only a router has. False: the word is not one of them.
-bool apply_router_option(RouterSpec& router, std::string_view option) {
-    if (option == "igd") {
-        router.port_mapping.igd = true;
-    } else if (option == "igd1") {
-        router.port_mapping.igd = true;
-        router.port_mapping.igd_v1 = true;
-    } else if (option == "natpmp") {
-        router.port_mapping.natpmp = true;
-    } else if (option == "pcp") {
-        router.port_mapping.pcp = true;
-    } else if (option == "closed=reject") {
-        router.closed = ClosedPorts::Reject;
-    } else if (option == "closed=drop") {
-        router.closed = ClosedPorts::Drop;
-    } else {
-        return false;
+Result<std::chrono::seconds> parse_timeout(std::string_view option, std::string_view text) {
+    const auto number =
+        text.ends_with('s') ? parse_millionths(text.substr(0, text.size() - 1)) : std::nullopt;
+    if (!number || *number % kMillion != 0 || *number == 0 ||
+        *number / kMillion > static_cast<std::uint64_t>(kMaxTimeout.count())) {
+        return bad(quoted(option) +
+                   ": the timeout must be whole seconds, such as 30s, at most 86400s");
     }
-    return true;
+    return std::chrono::seconds(*number / kMillion);
+}
+
+Result<PortBlock> parse_block(std::string_view option, std::string_view text) {
+    const auto parse_port = [](std::string_view digits) -> std::optional<std::uint16_t> {
+        std::uint16_t port = 0;
+        const auto* end = digits.data() + digits.size();
+        const auto parsed = std::from_chars(digits.data(), end, port);
+        if (parsed.ec != std::errc() || parsed.ptr != end || port == 0) return std::nullopt;
+        return port;
+    };
+    const auto dash = text.find('-');
+    const auto first = parse_port(text.substr(0, dash));
+    const auto last =
+        dash == std::string_view::npos ? std::nullopt : parse_port(text.substr(dash + 1));
+    if (!first || !last || *first > *last) {
+        return bad(quoted(option) + ": the block must look like 1024-2047");
+    }
+    return PortBlock{*first, *last};
+}
+
+/// Sets \a field to what \a value means. False: \a value is not in \a table.
+template<typename Value, std::size_t Size>
+bool choose(Value& field, std::string_view value,
+            const std::array<std::pair<std::string_view, Value>, Size>& table) {
+    const auto meaning = meaning_of(value, table);
+    if (meaning) field = *meaning;
+    return meaning.has_value();
+}
+
+/// Applies an option that only a router has. False: the word is not one of them.
+Result<bool> apply_router_option(RouterSpec& router, std::string_view option, std::string_view name,
+                                 std::string_view value) {
+    auto& offered = router.port_mapping;
+    if (option == "igd" || option == "igd1") {
+        offered.igd = true;
+        offered.igd_v1 = offered.igd_v1 || option == "igd1";
+        return true;
+    }
+    if (option == "natpmp") return offered.natpmp = true;
+    if (option == "pcp") return offered.pcp = true;
+    if (name == "ports") return choose(router.ports, value, kPorts);
+    if (name == "hairpin") return choose(router.hairpin, value, kHairpins);
+    if (name == "closed") return choose(router.closed, value, kClosed);
+    if (name == "block") {
+        const auto block = parse_block(option, value);
+        if (!block) return block.error();
+        router.block = *block;
+        return true;
+    }
+    if (name == "timeout" || name == "stream-timeout") {
+        const auto time = parse_timeout(option, value);
+        if (!time) return time.error();
+        (name == "timeout" ? router.timeout : router.stream_timeout) = *time;
+        return true;
+    }
+    return false;
 }
 
 Result<void> apply_option(SiteSpec& site, std::string_view option) {
@@ -130,6 +194,10 @@ Result<void> apply_option(SiteSpec& site, std::string_view option) {
     const auto name = option.substr(0, equals);
     const auto value =
         equals == std::string_view::npos ? std::string_view() : option.substr(equals + 1);
+    if (option == "firewall") {
+        site.firewall = true;
+        return {};
+    }
 
     const bool routed = !site.routers.empty();
     if (name.starts_with("lan-") && routed) {
@@ -138,16 +206,18 @@ Result<void> apply_option(SiteSpec& site, std::string_view option) {
         if (*known) return {};
     }
     auto& uplink = routed ? site.routers.back().uplink : site.host_link;
-    const auto known = apply_impairment(uplink, option, name, value);
+    auto known = apply_impairment(uplink, option, name, value);
     if (!known) return known.error();
     if (*known) return {};
 
     RouterSpec scratch;
-    if (apply_router_option(routed ? site.routers.front() : scratch, option)) {
-        if (routed) return {};
-        return bad(quoted(option) + " needs a router, and with 'none' there is none");
+    known = apply_router_option(routed ? site.routers.front() : scratch, option, name, value);
+    if (!known) return known.error();
+    if (!*known) {
+        return bad("unknown option " + quoted(option) + "; options are " + std::string(kOptions));
     }
-    return bad("unknown option " + quoted(option) + "; options are " + std::string(kOptions));
+    if (routed) return {};
+    return bad(quoted(option) + " needs a router, and with 'none' there is none");
 }
 
 /// The site that \a word names, without options: a cell, "none" or "blocked".
@@ -158,22 +228,41 @@ std::optional<SiteSpec> parse_base(std::string_view word) {
     if (word == "blocked") {
         router.udp_blocked = true;
     } else {
-        const auto* cell = std::find_if(kCells.begin(), kCells.end(),
-                                        [&](const Cell& c) { return c.word == word; });
-        if (cell == kCells.end()) return std::nullopt;
-        router.mapping = cell->mapping;
-        router.filtering = cell->filtering;
+        const auto slash = word.find('/');
+        if (slash == std::string_view::npos) return std::nullopt;
+        const auto mapping = meaning_of(word.substr(0, slash), kMappings);
+        const auto filtering = meaning_of(word.substr(slash + 1), kFilterings);
+        if (!mapping || !filtering) return std::nullopt;
+        router.mapping = *mapping;
+        router.filtering = *filtering;
+        if (router.mapping != Mapping::EndpointIndependent) router.ports = Ports::Random;
     }
     site.routers.push_back(router);
     return site;
 }
 
+/// What no option forbids by itself.
+Result<void> check_router(const RouterSpec& router) {
+    if (router.udp_blocked && router.port_mapping.any()) {
+        return bad("'blocked' lets nothing in: igd, natpmp and pcp cannot stand beside it");
+    }
+    if (router.ports == Ports::Preserve && router.mapping != Mapping::EndpointIndependent) {
+        return bad("'ports=preserve' gives one port for all destinations, which is 'eim'");
+    }
+    if (router.ports == Ports::Sequential &&
+        router.block.last - router.block.first >= static_cast<int>(kMaxSequence)) {
+        return bad("'ports=sequential' takes a block of at most " + std::to_string(kMaxSequence) +
+                   " ports");
+    }
+    return {};
+}
+
 Error unknown_base(std::string_view word) {
-    std::string allowed;
-    for (const auto& cell : kCells) allowed += std::string(cell.word) + ", ";
-    allowed += "none, blocked";
+    std::string allowed = "none, blocked";
     for (const auto& preset : presets()) allowed += ", " + std::string(preset.name);
-    return bad("unknown NAT " + quoted(word) + "; it is one of " + allowed);
+    return bad("unknown NAT " + quoted(word) +
+               "; it is MAPPING/FILTERING (eim, adm or apdm; eif, adf or apdf), or one of " +
+               allowed);
 }
 
 std::vector<std::string_view> split(std::string_view text) {
@@ -213,9 +302,8 @@ Result<SiteSpec> parse_spec(std::string_view text) {
         if (!applied) return applied.error();
     }
     for (const auto& router : site->routers) {
-        if (router.udp_blocked && router.port_mapping.any()) {
-            return bad("'blocked' lets nothing in: igd, natpmp and pcp cannot stand beside it");
-        }
+        const auto checked = check_router(router);
+        if (!checked) return checked.error();
     }
     return *std::move(site);
 }

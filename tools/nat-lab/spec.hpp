@@ -19,13 +19,40 @@
 namespace natterjack::lab {
 
 /// How a router chooses the external endpoint (RFC 4787 section 4.1).
-enum class Mapping : std::uint8_t { EndpointIndependent, AddressAndPortDependent };
+enum class Mapping : std::uint8_t {
+    EndpointIndependent,
+    AddressDependent,
+    AddressAndPortDependent
+};
 
 /// Who may send to a mapped endpoint (RFC 4787 section 5).
 enum class Filtering : std::uint8_t {
     EndpointIndependent,
     AddressDependent,
     AddressAndPortDependent
+};
+
+/// Which port a new mapping is given (RFC 4787 section 4.2).
+enum class Ports : std::uint8_t {
+    Preserve,   ///< The host's own one where it is free. Only with endpoint-independent mapping.
+    Sequential, ///< One after the other.
+    Random
+};
+
+/// The ports that a router may give, both inclusive, 1 to 65535; last 0: all.
+struct PortBlock {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0;
+
+    [[nodiscard]] bool any() const noexcept { return last != 0; }
+    friend bool operator==(const PortBlock&, const PortBlock&) = default;
+};
+
+/// What becomes of a packet from the LAN to a mapped external endpoint (RFC 4787 section 6).
+enum class Hairpin : std::uint8_t {
+    Off,      ///< As if nobody had mapped it.
+    Internal, ///< It arrives with the sender's own address as its source.
+    External  ///< It arrives with the sender's external endpoint as its source (REQ-9).
 };
 
 /// What the router says on its LAN side when asked at a port where nothing listens.
@@ -61,6 +88,13 @@ struct PortMapping {
 struct RouterSpec {
     Mapping mapping = Mapping::EndpointIndependent;
     Filtering filtering = Filtering::AddressAndPortDependent;
+    Ports ports = Ports::Preserve;
+    PortBlock block;
+    Hairpin hairpin = Hairpin::Off;
+    /// How long a UDP mapping outlives its last packet, in whole seconds; 0: as the kernel has it.
+    std::chrono::seconds timeout{0};
+    /// The same once packets have passed both ways; 0: as `timeout`.
+    std::chrono::seconds stream_timeout{0};
     bool udp_blocked = false; ///< No UDP either way; TCP goes out, nothing comes in.
     ClosedPorts closed = ClosedPorts::Reject;
     PortMapping port_mapping;
@@ -72,7 +106,8 @@ struct RouterSpec {
 /// One site: a host and the routers between it and the internet.
 struct SiteSpec {
     std::vector<RouterSpec> routers; ///< The host's own first. Empty: the host's address is public.
-    Impairment host_link; ///< The host's own link: its LAN, or its uplink without router.
+    Impairment host_link;  ///< The host's own link: its LAN, or its uplink without router.
+    bool firewall = false; ///< On the host itself: drops what it has not asked for.
 
     friend bool operator==(const SiteSpec&, const SiteSpec&) = default;
 };

@@ -47,6 +47,18 @@ std::string upper(std::string text) {
     return text;
 }
 
+/// conntrack's own timers, by which the kernel forgets a mapping.
+std::vector<std::pair<std::string, std::string>> timeouts(const RouterSpec& router) {
+    std::vector<std::pair<std::string, std::string>> out;
+    const auto stream = router.stream_timeout.count() != 0 ? router.stream_timeout : router.timeout;
+    const auto set = [&](const char* name, std::chrono::seconds time) {
+        if (time.count() != 0) out.emplace_back(name, std::to_string(time.count()));
+    };
+    set("netfilter/nf_conntrack_udp_timeout", router.timeout);
+    set("netfilter/nf_conntrack_udp_timeout_stream", stream);
+    return out;
+}
+
 void add_site(Plan& plan, const Site& site, const SiteAddresses& at) {
     const auto& host = site.letter;
     const Interface internet{std::string(kInternetNode), "to-" + host, with_prefix(at.isp)};
@@ -56,6 +68,7 @@ void add_site(Plan& plan, const Site& site, const SiteAddresses& at) {
     host_node.routes = {"default via " + at.gateway};
     host_node.environment = {
         {"NATLAB_HOST", at.host}, {"NATLAB_GATEWAY", at.gateway}, {"NATLAB_WAN", at.wan}};
+    if (site.spec.firewall) host_node.rules = nft_host_firewall();
     plan.nodes.push_back(std::move(host_node));
 
     const Interface host_end{host, "eth0", with_prefix(at.host)};
@@ -70,6 +83,7 @@ void add_site(Plan& plan, const Site& site, const SiteAddresses& at) {
     router_node.forwards = true;
     router_node.routes = {"default via " + at.isp};
     router_node.rules = nft_rules(router);
+    router_node.switches = timeouts(router);
     plan.links.push_back({host_end,
                           {router_node.name, std::string(kLanInterface), with_prefix(at.gateway)},
                           site.spec.host_link});

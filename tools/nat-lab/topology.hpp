@@ -14,6 +14,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "spec.hpp"
@@ -47,6 +48,8 @@ struct Node {
     std::vector<std::string> loopback; ///< Further addresses of its own, "25.0.1.1/32".
     std::vector<std::string> routes;   ///< Arguments of `ip route add`.
     std::string rules;                 ///< nftables ruleset; empty: none.
+    /// Settings below /proc/sys/net that the rules bring with them, and their values.
+    std::vector<std::pair<std::string, std::string>> switches;
     std::map<std::string, std::string> environment; ///< For commands that run here.
 };
 
