@@ -16,4 +16,10 @@ std::array<std::uint8_t, 20> hmac_sha1(ByteView key, ByteView bytes) {
     return out;
 }
 
+std::array<std::uint8_t, 16> md5(ByteView bytes) {
+    std::array<std::uint8_t, 16> out{};
+    if (gnutls_hash_fast(GNUTLS_DIG_MD5, bytes.data(), bytes.size(), out.data()) < 0) out = {};
+    return out;
+}
+
 } // namespace natterjack::net

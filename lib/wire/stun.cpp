@@ -219,6 +219,14 @@ std::vector<std::uint8_t> plain_address(const Endpoint& endpoint) {
         .take();
 }
 
+Result<Endpoint> read_xor_address(const Message& message, AttributeType type) {
+    const auto* attribute = message.find(type);
+    if (attribute == nullptr) {
+        return Error{Errc::NotFound, "the STUN message lacks an address", static_cast<int>(type)};
+    }
+    return read_address(attribute->value, address_mask(message.transaction));
+}
+
 std::vector<std::uint8_t> xor_address(const Endpoint& endpoint, const TransactionId& transaction) {
     const auto mask = address_mask(transaction);
     const auto bytes = endpoint.address.mapped_bytes();

@@ -30,7 +30,8 @@ inline constexpr std::size_t kMaxAttributes = 64;
 /// RFC 8489 section 18.2.
 inline constexpr std::uint16_t kBinding = 0x001;
 
-/// RFC 8489 section 18.3, RFC 5780 section 7, and what is left of RFC 3489 section 11.2.
+/// RFC 8489 section 18.3, RFC 5780 section 7, RFC 8656 section 18, RFC 6062 section 6.2, and what
+/// is left of RFC 3489 section 11.2.
 enum class AttributeType : std::uint16_t {
     MappedAddress = 0x0001,
     ChangeRequest = 0x0003,
@@ -39,9 +40,17 @@ enum class AttributeType : std::uint16_t {
     MessageIntegrity = 0x0008,
     ErrorCode = 0x0009,
     UnknownAttributes = 0x000A,
+    Lifetime = 0x000D,
+    XorPeerAddress = 0x0012,
+    Data = 0x0013,
+    Realm = 0x0014,
+    Nonce = 0x0015,
+    XorRelayedAddress = 0x0016,
+    RequestedTransport = 0x0019,
     XorMappedAddress = 0x0020,
     Padding = 0x0026,
     ResponsePort = 0x0027,
+    ConnectionId = 0x002A,
     Software = 0x8022,
     Fingerprint = 0x8028,
     ResponseOrigin = 0x802B,
@@ -95,6 +104,10 @@ struct Message {
 /// The value of an XOR-MAPPED-ADDRESS in a message with that transaction id.
 [[nodiscard]] std::vector<std::uint8_t> xor_address(const Endpoint& endpoint,
                                                     const TransactionId& transaction);
+
+/// Reads an attribute that is masked as XOR-MAPPED-ADDRESS is.
+/// \retval as mapped_address()
+[[nodiscard]] Result<Endpoint> read_xor_address(const Message& message, AttributeType type);
 
 /// The value of MAPPED-ADDRESS, RESPONSE-ORIGIN, OTHER-ADDRESS and CHANGED-ADDRESS.
 [[nodiscard]] std::vector<std::uint8_t> plain_address(const Endpoint& endpoint);
