@@ -24,8 +24,9 @@ namespace {
 
 constexpr std::size_t kChunk = std::size_t{16} * 1024;
 
-/// Seconds that an unused connection is kept for the next request.
-constexpr unsigned kIdleSeconds = 10;
+/// Seconds that a connection made in advance waits for its request: a small router may serve nobody
+/// else meanwhile.
+constexpr unsigned kIdleSeconds = 2;
 
 /// A hung request must not make the others wait.
 constexpr int kMaxConnections = 8;
@@ -70,8 +71,7 @@ IpAddress local_address_of(GSocket* socket) {
 }
 
 /// Holds back what does not fill a segment until it is taken off again, so that head and body of a
-/// request leave together: some old gateways read one segment and answer that. Only requests that
-/// act have a body, and libsoup gives each of those a new connection.
+/// request leave together: some old gateways read one segment and answer that.
 void set_cork(GSocket* socket, bool on) {
     g_socket_set_option(socket, IPPROTO_TCP, TCP_CORK, on ? 1 : 0, nullptr);
 }
@@ -93,11 +93,77 @@ class Call;
 struct Session {
     Session(Loop on, const IpAddress& source);
 
+    void remember(guint64 connection, GObjectPtr<GSocket> socket);
+
     Loop loop;
     GObjectPtr<SoupSession> soup;
     std::set<std::shared_ptr<Call>> calls;
     /// By libsoup's connection id. libsoup shows the socket of a connection only while it is made.
     std::map<guint64, GObjectPtr<GSocket>> sockets;
+};
+
+void Session::remember(guint64 connection, GObjectPtr<GSocket> socket) {
+    if (sockets.size() >= kMaxRemembered) sockets.erase(sockets.begin());
+    sockets[connection] = std::move(socket);
+}
+
+/// Calls \a handler with the socket of a connection that is made for \a message. \a owner: what
+/// `g_signal_handlers_disconnect_by_data()` takes it off by.
+template<class Owner>
+void on_connected(SoupMessage* message, Owner* owner) {
+    g_signal_connect(
+        message, "network-event",
+        G_CALLBACK(+[](SoupMessage*, GSocketClientEvent event, GIOStream* stream, Owner* to) {
+            if (event == G_SOCKET_CLIENT_CONNECTED && G_IS_SOCKET_CONNECTION(stream)) {
+                to->handle_connected(
+                    ref(g_socket_connection_get_socket(G_SOCKET_CONNECTION(stream))));
+            }
+        }),
+        owner);
+}
+
+/// A connection made for a request to come. Lives until libsoup is done with it.
+class Preparation {
+public:
+    Preparation(const std::shared_ptr<Session>& session, const std::string& url)
+        : session_(session), loop_(session->loop), message_(soup_message_new("GET", url.c_str())) {}
+    ~Preparation() {
+        if (message_) g_signal_handlers_disconnect_by_data(message_.get(), this);
+    }
+    Preparation(const Preparation&) = delete;
+    Preparation& operator=(const Preparation&) = delete;
+
+    static void start(std::unique_ptr<Preparation> self) {
+        if (!self->message_) return;
+        on_connected(self->message_.get(), self.get());
+        const auto session = self->session_.lock();
+        auto* message = self->message_.get();
+        const ContextScope scope(session->loop);
+        soup_session_preconnect_async(
+            session->soup.get(), message, G_PRIORITY_DEFAULT, nullptr,
+            [](GObject* soup, GAsyncResult* result, gpointer data) {
+                const std::unique_ptr<Preparation> done(static_cast<Preparation*>(data));
+                // Without one, the request makes its own and says what is wrong.
+                if (soup_session_preconnect_finish(SOUP_SESSION(soup), result, nullptr)) {
+                    done->remember();
+                }
+            },
+            self.release());
+    }
+
+    void handle_connected(GObjectPtr<GSocket> socket) { socket_ = std::move(socket); }
+
+private:
+    void remember() {
+        const auto id = soup_message_get_connection_id(message_.get());
+        const auto session = session_.lock();
+        if (session && id != 0 && socket_) session->remember(id, std::move(socket_));
+    }
+
+    std::weak_ptr<Session> session_;
+    Loop loop_; // must turn until libsoup is done
+    GObjectPtr<SoupMessage> message_;
+    GObjectPtr<GSocket> socket_;
 };
 
 /// One request. The callbacks of GIO own it too, until the last has come, also when its client is
@@ -116,6 +182,7 @@ public:
     void start(const HttpRequest& request);
     /// No word to the handler from here on.
     void cancel();
+    void handle_connected(GObjectPtr<GSocket> socket) { new_socket_ = std::move(socket); }
 
 private:
     void fail_soon(Error error);
@@ -124,7 +191,6 @@ private:
     void read_more();
     void handle_sent(SoupSession* soup, GAsyncResult* result);
     void handle_read(GAsyncResult* result);
-    void handle_connected(GSocketConnection* connection);
     GSocket* connection_socket();
     [[nodiscard]] Error failure(const GErrorOut& error) const;
     [[nodiscard]] Error too_large() const;
@@ -145,6 +211,7 @@ private:
     GObjectPtr<GSocket> new_socket_; // of the connection that was made for this call, if one was
     std::string url_;
     std::size_t max_body_ = 0;
+    std::size_t announced_ = 0; // by Content-Length
     std::array<char, kChunk> chunk_{};
     HttpResponse response_;
 };
@@ -183,7 +250,12 @@ void Call::start(const HttpRequest& request) {
 
 void Call::prepare(const HttpRequest& request) {
     soup_message_add_flags(message_.get(), SOUP_MESSAGE_NO_REDIRECT);
+    // Only what is idempotent gets a connection that is there already, from which libsoup goes over
+    // to another one if it turns out to be dead.
+    soup_message_add_flags(message_.get(), request.use_prepared ? SOUP_MESSAGE_IDEMPOTENT
+                                                                : SOUP_MESSAGE_NEW_CONNECTION);
     auto* headers = soup_message_get_request_headers(message_.get());
+    soup_message_headers_replace(headers, "Connection", "close");
     for (const auto& [name, value] : request.headers) {
         soup_message_headers_append(headers, name.c_str(), value.c_str());
     }
@@ -194,14 +266,11 @@ void Call::prepare(const HttpRequest& request) {
         g_bytes_unref(body);
     }
     // These end with the call, see ~Call(); a reference of their own would be a circle.
-    g_signal_connect(
-        message_.get(), "network-event",
-        G_CALLBACK(+[](SoupMessage*, GSocketClientEvent event, GIOStream* stream, Call* call) {
-            if (event == G_SOCKET_CLIENT_CONNECTED && G_IS_SOCKET_CONNECTION(stream)) {
-                call->handle_connected(G_SOCKET_CONNECTION(stream));
-            }
-        }),
-        this);
+    on_connected(message_.get(), this);
+    g_signal_connect(message_.get(), "starting", G_CALLBACK(+[](SoupMessage*, Call* call) {
+                         if (auto* socket = call->connection_socket()) set_cork(socket, true);
+                     }),
+                     this);
     g_signal_connect(message_.get(), "wrote-body", G_CALLBACK(+[](SoupMessage*, Call* call) {
                          if (auto* socket = call->connection_socket()) set_cork(socket, false);
                      }),
@@ -212,22 +281,12 @@ Call::~Call() {
     if (message_) g_signal_handlers_disconnect_by_data(message_.get(), this);
 }
 
-void Call::handle_connected(GSocketConnection* connection) {
-    new_socket_ = ref(g_socket_connection_get_socket(connection));
-    set_cork(new_socket_.get(), true);
-}
-
 /// The socket that carries this call; nullptr when it is not known (yet).
 GSocket* Call::connection_socket() {
     const auto session = session_.lock();
     const auto id = soup_message_get_connection_id(message_.get());
     if (!session || id == 0) return new_socket_.get();
-    if (new_socket_) {
-        if (session->sockets.size() >= kMaxRemembered) {
-            session->sockets.erase(session->sockets.begin());
-        }
-        session->sockets[id] = std::move(new_socket_);
-    }
+    if (new_socket_) session->remember(id, std::move(new_socket_));
     const auto found = session->sockets.find(id);
     return found != session->sockets.end() ? found->second.get() : nullptr;
 }
@@ -245,10 +304,9 @@ void Call::handle_sent(SoupSession* soup, GAsyncResult* result) {
     auto* headers = soup_message_get_response_headers(message_.get());
     const char* type = soup_message_headers_get_one(headers, "Content-Type");
     response_.content_type = type != nullptr ? type : "";
-    if (soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH &&
-        soup_message_headers_get_content_length(headers) > static_cast<goffset>(max_body_)) {
-        finish(too_large());
-        return;
+    if (soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH) {
+        announced_ = static_cast<std::size_t>(soup_message_headers_get_content_length(headers));
+        if (announced_ > max_body_) return finish(too_large());
     }
     read_more();
 }
@@ -268,6 +326,9 @@ void Call::handle_read(GAsyncResult* result) {
         finish(failure(error));
     } else if (!handler_) {
         return;
+    } else if (size == 0 && response_.body.size() < announced_) {
+        // libsoup overlooks that where the connection was to end anyway.
+        finish(Error{Errc::Network, url_ + ": the answer was cut short"});
     } else if (size == 0) {
         finish(std::move(response_));
     } else if (response_.body.size() + static_cast<std::size_t>(size) > max_body_) {
@@ -337,6 +398,12 @@ void HttpClient::send(const HttpRequest& request, Handler handler) {
     auto call = std::make_shared<Call>(state_, std::move(handler));
     state_->calls.insert(call);
     call->start(request);
+}
+
+void HttpClient::prepare(const std::string& url) {
+    const auto parsed = parse_http_url(url);
+    if (!parsed) return; // the request will say so
+    Preparation::start(std::make_unique<Preparation>(state_, parsed->to_string()));
 }
 
 } // namespace natterjack::net

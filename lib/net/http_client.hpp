@@ -24,6 +24,9 @@ struct HttpRequest {
     std::vector<std::pair<std::string, std::string>> headers; ///< Sent spelt exactly so.
     std::string content_type;                                 ///< Empty: no body.
     std::string body;
+    /// On the connection that HttpClient::prepare() made, if there is one. Only for what may as
+    /// well be done twice (RFC 9110 section 9.2.2): a dead connection may have carried it.
+    bool use_prepared = false;
     Duration deadline{2000}; ///< For the whole exchange, connecting included.
     std::size_t max_body = std::size_t{256} * 1024; ///< More than this is Errc::TooLarge.
 };
@@ -36,9 +39,9 @@ struct HttpResponse {
 };
 
 /// Makes requests from one source address. No redirects, no proxy, no cookies, no compression, no
-/// TLS, no names. Connections are kept for the next GET; a POST has one of its own, so that it is
-/// neither lost in a connection that the device is closing nor sent twice. Belongs to the loop's
-/// thread. Destroying it cancels its calls without a word.
+/// TLS, no names. Each request has a connection of its own, which ends with it, as small devices
+/// serve one at a time. Belongs to the loop's thread. Destroying it cancels its calls without a
+/// word.
 class HttpClient {
 public:
     using Handler = std::function<void(Result<HttpResponse>)>;
@@ -58,6 +61,10 @@ public:
     /// \retval Errc::Unsafe           the URL is not plain http to a numeric address
     /// \retval Errc::InvalidArgument  the method or a header has a line end or the like in it
     void send(const HttpRequest& request, Handler handler);
+
+    /// Connects to the host of \a url, for a request with `use_prepared` that follows within two
+    /// seconds: it then takes one round trip instead of two.
+    void prepare(const std::string& url);
 
 private:
     struct State;

@@ -135,24 +135,85 @@ TEST_F(HttpClientTest, SendsHeadAndBodyInOneSegment) {
         ASSERT_TRUE(fetch(request));
         EXPECT_TRUE(in_one);
     }
-    EXPECT_EQ(server_->accepted(), 5); // what acts is never sent on a connection that may be dying
+    EXPECT_EQ(server_->accepted(), 5);
 }
 
-TEST_F(HttpClientTest, KeepsItsConnectionWhereTheServerDoes) {
-    serve([](const ScriptedRequest&) { return ScriptedResponse{.body = "ok"}; });
+TEST_F(HttpClientTest, EndsItsConnectionWithEachRequest) {
+    std::string connection;
+    serve([&](const ScriptedRequest& request) {
+        connection = request.headers.at("connection");
+        return ScriptedResponse{.body = "ok"};
+    });
     for (int i = 0; i < 3; ++i) {
         const auto response = get(url());
         ASSERT_TRUE(response) << response.error().message;
-        EXPECT_EQ(response->local_address, kHost); // known on a reused connection, too
+        EXPECT_EQ(connection, "close");
     }
-    EXPECT_EQ(server_->accepted(), 1);
+    EXPECT_EQ(server_->accepted(), 3);
+    EXPECT_TRUE(runner_.run_until([&] { return server_->open() == 0; }));
 }
 
-TEST_F(HttpClientTest, MakesANewConnectionWhereTheServerCloses) {
-    serve(
-        [](const ScriptedRequest&) { return ScriptedResponse{.body = "ok", .close_after = true}; });
-    for (int i = 0; i < 3; ++i) ASSERT_TRUE(get(url()));
+class PreparedConnection : public HttpClientTest {
+protected:
+    /// Serves, remembering what came in; prepares, and waits until the connection stands.
+    void SetUp() override {
+        serve([this](const ScriptedRequest& request) {
+            in_one_segment_ = request.in_one_segment;
+            peers_.push_back(request.peer);
+            return ScriptedResponse{.body = "ok"};
+        });
+        client_.prepare(url());
+        ASSERT_TRUE(runner_.run_until([&] { return server_->accepted() == 1; }));
+        runner_.run_pending();
+    }
+    [[nodiscard]] HttpRequest question(bool use_prepared) const {
+        HttpRequest request;
+        request.method = "POST";
+        request.url = url("/control");
+        request.content_type = "text/xml";
+        request.body = std::string(700, 'x');
+        request.use_prepared = use_prepared;
+        return request;
+    }
+
+    bool in_one_segment_ = false;
+    std::vector<Endpoint> peers_;
+};
+
+TEST_F(PreparedConnection, CarriesTheNextRequestThatMayUseIt) {
+    const auto response = fetch(question(true));
+    ASSERT_TRUE(response) << response.error().message;
+    EXPECT_EQ(response->local_address, kHost);
+    EXPECT_TRUE(in_one_segment_);
+    EXPECT_EQ(server_->accepted(), 1);
+    ASSERT_TRUE(fetch(question(true))); // it is used up
+    EXPECT_EQ(server_->accepted(), 2);
+}
+
+TEST_F(PreparedConnection, IsNotForOthers) {
+    ASSERT_TRUE(fetch(question(false)));
+    ASSERT_TRUE(get(url()));
     EXPECT_EQ(server_->accepted(), 3);
+}
+
+TEST_F(PreparedConnection, IsGivenUpWhenNobodyWantsIt) {
+    EXPECT_TRUE(runner_.run_until([&] { return server_->open() == 0; }));
+    EXPECT_TRUE(peers_.empty());
+    ASSERT_TRUE(fetch(question(true)));
+    EXPECT_EQ(peers_.size(), 1U);
+}
+
+TEST_F(PreparedConnection, EndsWithItsClient) {
+    {
+        HttpClient other(runner_.loop(), kHost);
+        other.prepare(url());
+        ASSERT_TRUE(runner_.run_until([&] { return server_->accepted() == 2; }));
+        other.prepare(url()); // still connecting when its client goes
+        other.prepare("http://name.example/");
+        other.prepare("no url");
+    }
+    EXPECT_TRUE(runner_.run_until([&] { return server_->open() <= 1; }));
+    ASSERT_TRUE(fetch(question(true)));
 }
 
 TEST_F(HttpClientTest, ConnectsFromItsSource) {

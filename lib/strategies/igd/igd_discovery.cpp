@@ -158,6 +158,8 @@ void IgdDiscovery::State::fetch(const SsdpDevice& device) {
                     read_description(candidate, response);
                     conclude();
                 }));
+    // The services are most often served from the same place.
+    if (device.is_gateway) http_->prepare(device.location);
 }
 
 void IgdDiscovery::State::read_description(Candidate& candidate,

@@ -60,11 +60,12 @@ void MapOperation::begin(const IgdService& service, const std::string& /*product
     leases_ = session().only_permanent ? std::vector{kPermanent}
                                        : std::vector{request_.lifetime, kPermanent, kLongest};
     const bool same_port = session().same_port && !request_.renew && !request_.exact;
-    ask_external_address();
+    external_asked_ = false;
     check(same_port ? request_.internal.port : wanted_);
 }
 
 void MapOperation::ask_external_address() {
+    external_asked_ = true;
     external_.reset();
     const auto limit = std::min(deadline(), net::now() + kAddressLimit);
     service_->external_address(limit, guarded([this](const Result<std::string>& text) {
@@ -92,6 +93,7 @@ void MapOperation::check(std::uint16_t port) {
             was_ours_ = entry->has_value();
             add(port);
         }));
+    service_->prepare(); // for the addition
 }
 
 // The port may not be had: another one, unless that is not wanted.
@@ -121,6 +123,9 @@ void MapOperation::add(std::uint16_t port) {
     } else {
         service_->add(mapping, limit, std::move(handler));
     }
+    service_->prepare(); // for reading back
+    // Takes as long as the addition and the reading back together, side by side with them.
+    if (!external_asked_) ask_external_address();
 }
 
 void MapOperation::added(std::uint16_t port, const Result<IgdService::Answer>& answer) {

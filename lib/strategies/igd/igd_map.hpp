@@ -67,6 +67,7 @@ private:
 
     std::optional<PortEntry> entry_; // as read back
     std::optional<IpAddress> external_;
+    bool external_asked_ = false;
 };
 
 } // namespace natterjack::igd

@@ -144,12 +144,18 @@ void IgdService::call(const std::string& action, soap::Arguments arguments, Time
     http.headers = {{"SOAPAction", soap::action_header(request)}};
     http.content_type = soap::kContentType;
     http.body = soap::encode(request);
+    // What MapOperation does one after the other; to do it twice is to do it once.
+    http.use_prepared = action == "AddPortMapping" || action == "GetSpecificPortMappingEntry";
     http.deadline = std::chrono::ceil<Duration>(deadline - net::now());
     http.max_body = kMaxReply;
     client->send(http,
                  [action, handler = std::move(handler)](const Result<net::HttpResponse>& response) {
                      handler(response ? judge(action, *response) : response.error());
                  });
+}
+
+void IgdService::prepare() const {
+    if (const auto client = http_.lock()) client->prepare(service_.control_url);
 }
 
 void IgdService::add(const NewMapping& mapping, TimePoint deadline, Handler<Answer> handler) const {
