@@ -27,6 +27,14 @@ struct Path {
     std::string interface_name;
     unsigned prefix_length = 0; ///< Of the link's network: what counts as local.
     bool multicast = true;      ///< Whether the link carries it.
+    /// As which address the gateway sees us, where a NAT stands between it and us: the router
+    /// before it translates what we send. Unspecified: as source.
+    IpAddress seen_as;
+
+    /// The address that the gateway knows us by.
+    [[nodiscard]] const IpAddress& client() const {
+        return seen_as.is_unspecified() ? source : seen_as;
+    }
 };
 
 /// A mapping that a gateway granted, with all that renewing and deleting it takes.
@@ -44,6 +52,10 @@ struct Mapping {
     std::string service_type; ///< IGD.
     std::string description;  ///< IGD: by it we know our own entries.
     std::string note; ///< Empty, or one line that a user should see (permanent lease, other port).
+    /// Two NATs in a row: what each gateway granted, ours first. This then is the sum of them: the
+    /// first one's, with the external endpoint of the last and the shortest lifetime. Empty: one
+    /// NAT.
+    std::vector<Mapping> hops;
 };
 
 /// What to ask the gateway for.

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "traversal/appraisal.hpp"
 #include "traversal/inquiry.hpp"
 #include "traversal/paths.hpp"
 
@@ -82,7 +81,7 @@ void ChainAttempt::look_from_outside() {
 void ChainAttempt::handle_view(std::optional<IpAddress> seen) {
     const auto self = shared_from_this();
     const auto ended = std::move(view_); // its handler is running
-    *seen_ = seen;
+    around_->seen = seen;
     if (const auto index = std::exchange(waiting_for_view_, std::nullopt)) {
         judge(*index);
     } else if (const auto opening = opening_.lock()) {
@@ -232,7 +231,7 @@ void ChainAttempt::handle_mapping(std::size_t index, Result<Mapping> answer) {
 void ChainAttempt::judge(std::size_t index) {
     const auto self = shared_from_this();
     view_timer_.stop();
-    const auto reach = reach_of(stages_[index].mapping.external.address, *seen_);
+    const auto reach = reach_of(stages_[index].mapping.external.address, around_->seen);
     race_->mapped(index, net::now(), reach == Reach::Anyone);
     pump();
 }
@@ -245,8 +244,8 @@ void ChainAttempt::report(std::size_t index) {
                      .gateway = stage.path.gateway,
                      .description = request_.description,
                      .story = story()};
-    const auto judgement = [seen = seen_](const Mapping& mapping, OpeningInfo& out) {
-        appraise(mapping, *seen, out);
+    const auto judgement = [around = around_](const Mapping& mapping, OpeningInfo& out) {
+        appraise(mapping, *around, out);
     };
     judgement(stage.mapping, info);
     auto state = std::make_shared<OpeningState>(loop_, std::move(info), judgement, parts_.journal);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "net/loop.hpp"
+#include "traversal/appraisal.hpp"
 #include "traversal/chain.hpp"
 #include "traversal/opening_state.hpp"
 #include "traversal/outside_view.hpp"
@@ -75,8 +76,8 @@ private:
     std::unique_ptr<OutsideView> view_; // while it looks
     net::Timer view_timer_;             // ends a mapping's wait for it
     std::optional<std::size_t> waiting_for_view_;
-    /// Our address as the outside sees it; shared with the opening, which may outlive this.
-    std::shared_ptr<std::optional<IpAddress>> seen_ = std::make_shared<std::optional<IpAddress>>();
+    /// Shared with the opening, which may outlive this.
+    std::shared_ptr<Surroundings> around_ = std::make_shared<Surroundings>();
     std::optional<Error> refusal_; // of the best stage that answered and said no
     std::optional<Error> fault_;   // of the best stage that could not be believed
     std::weak_ptr<OpeningState> opening_;

@@ -26,6 +26,7 @@ using Clock = std::chrono::system_clock;
 using nlohmann::json;
 
 constexpr const char* kSchema = "natterjack-journal/1";
+constexpr std::size_t kHops = 2; // of a mapping through two NATs
 
 struct StrategyName {
     Strategy strategy;
@@ -40,28 +41,32 @@ Error io_error(const std::string& what, int error_number) {
     return Error{Errc::Network, what + ": " + std::strerror(error_number), error_number};
 }
 
+json to_json(const Mapping& mapping) {
+    json out = {{"strategy", std::string(to_string(mapping.strategy))},
+                {"transport", std::string(to_string(mapping.transport))},
+                {"internal", mapping.internal.to_string()},
+                {"external", mapping.external.to_string()},
+                {"gateway", mapping.gateway.to_string()},
+                {"lifetime_s", mapping.lifetime.count()},
+                {"nonce", to_hex(mapping.nonce)},
+                {"control_url", mapping.control_url},
+                {"service_type", mapping.service_type},
+                {"description", mapping.description}};
+    for (const Mapping& hop : mapping.hops) out["hops"].push_back(to_json(hop));
+    return out;
+}
+
 json to_json(const JournalEntry& entry) {
-    const Mapping& mapping = entry.mapping;
-    return {
-        {"strategy", std::string(to_string(mapping.strategy))},
-        {"transport", std::string(to_string(mapping.transport))},
-        {"internal", mapping.internal.to_string()},
-        {"external", mapping.external.to_string()},
-        {"gateway", mapping.gateway.to_string()},
-        {"lifetime_s", mapping.lifetime.count()},
-        {"ends",
-         std::chrono::duration_cast<std::chrono::seconds>(entry.ends.time_since_epoch()).count()},
-        {"nonce", to_hex(mapping.nonce)},
-        {"control_url", mapping.control_url},
-        {"service_type", mapping.service_type},
-        {"description", mapping.description},
-        {"owner", entry.owner}};
+    auto out = to_json(entry.mapping);
+    out["ends"] =
+        std::chrono::duration_cast<std::chrono::seconds>(entry.ends.time_since_epoch()).count();
+    out["owner"] = entry.owner;
+    return out;
 }
 
 // Throws what nlohmann throws on a missing or mistyped field; empty when a value makes no sense.
-std::optional<JournalEntry> from_json(const json& in) {
-    JournalEntry entry;
-    Mapping& mapping = entry.mapping;
+std::optional<Mapping> mapping_from_json(const json& in) {
+    Mapping mapping;
     const auto name = in.at("strategy").get<std::string>();
     const auto* strategy = std::find_if(kStrategies.begin(), kStrategies.end(),
                                         [&](const StrategyName& row) { return name == row.name; });
@@ -84,6 +89,21 @@ std::optional<JournalEntry> from_json(const json& in) {
     mapping.control_url = in.at("control_url").get<std::string>();
     mapping.service_type = in.at("service_type").get<std::string>();
     mapping.description = in.at("description").get<std::string>();
+    return mapping;
+}
+
+std::optional<JournalEntry> from_json(const json& in) {
+    auto mapping = mapping_from_json(in);
+    if (!mapping) return std::nullopt;
+    if (in.contains("hops")) {
+        for (const auto& item : in.at("hops")) {
+            const auto hop = mapping_from_json(item);
+            if (!hop || mapping->hops.size() >= kHops) return std::nullopt;
+            mapping->hops.push_back(*hop);
+        }
+        if (mapping->hops.size() != kHops) return std::nullopt;
+    }
+    JournalEntry entry{.mapping = *std::move(mapping)};
     entry.ends = Clock::time_point(std::chrono::seconds(in.at("ends").get<std::int64_t>()));
     entry.owner = in.at("owner").get<std::int64_t>();
     return entry;

@@ -49,6 +49,22 @@ protected:
     Journal journal_{directory_ + "/state"};
 };
 
+TEST_F(JournalTest, KeepsBothMappingsOfTwoNatsInARow) {
+    auto both = entry(6667);
+    both.mapping.hops = {entry(6667).mapping, entry(7000).mapping};
+    both.mapping.hops[1].strategy = Strategy::Igd;
+    ASSERT_TRUE(journal_.put(both, kNow));
+    const auto entries = journal_.read(kNow);
+    ASSERT_EQ(entries.size(), 1U);
+    const auto& hops = entries[0].mapping.hops;
+    ASSERT_EQ(hops.size(), 2U);
+    EXPECT_EQ(hops[0].strategy, Strategy::Pcp);
+    EXPECT_EQ(hops[1].strategy, Strategy::Igd);
+    EXPECT_EQ(hops[1].external.port, 7000);
+    EXPECT_EQ(hops[1].nonce, both.mapping.nonce);
+    EXPECT_TRUE(hops[1].hops.empty());
+}
+
 TEST_F(JournalTest, ReadsWhatItWrote) {
     ASSERT_TRUE(journal_.put(entry(6667), kNow));
     const auto entries = journal_.read(kNow);

@@ -69,6 +69,17 @@ struct StoryLine {
 /// In the chain's order.
 using Story = std::vector<StoryLine>;
 
+/// What one gateway on the way in granted.
+struct OpeningHop {
+    Strategy strategy = Strategy::Igd;
+    IpAddress gateway;
+    Endpoint internal; ///< Where it sends what arrives: our host, or the next gateway's outside.
+    Endpoint external;
+    std::chrono::seconds lifetime{0}; ///< As OpeningInfo::lifetime.
+
+    friend bool operator==(const OpeningHop&, const OpeningHop&) = default;
+};
+
 /// What is known of an opening at one moment.
 struct OpeningInfo {
     Transport transport = Transport::Udp;
@@ -84,6 +95,11 @@ struct OpeningInfo {
     std::string description;
     /// Empty, or one English line that a user should see (behind another NAT, other port, ...).
     std::string note;
+    /// The gateways that lead here, ours first: one, or two where a NAT stands behind another.
+    /// Empty for `direct`.
+    std::vector<OpeningHop> hops;
+    /// For an opening that is behind another NAT: what shows it, one English line each.
+    std::vector<std::string> evidence;
     Story story;
 };
 
