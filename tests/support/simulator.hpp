@@ -35,6 +35,9 @@ public:
         return done();
     }
 
+    /// Forgets what is scheduled: for machines that are gone.
+    void clear() { queue_.clear(); }
+
 private:
     TimePoint now_{std::chrono::hours(1)};                  // not zero: zero often means "unset"
     std::multimap<TimePoint, std::function<void()>> queue_; // equal times keep insertion order

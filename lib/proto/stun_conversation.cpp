@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#include "proto/stun_conversation.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace natterjack {
+
+namespace {
+
+std::vector<std::uint8_t> encode_question(const StunConversation::Question& question,
+                                          const stun::TransactionId& id) {
+    stun::Message message{.transaction = id};
+    if (question.change) {
+        message.add(stun::AttributeType::ChangeRequest,
+                    stun::change_request_value(*question.change));
+    }
+    if (question.response_port) {
+        message.add(stun::AttributeType::ResponsePort,
+                    stun::response_port_value(*question.response_port));
+    }
+    if (question.padding > 0) {
+        message.add(stun::AttributeType::Padding, std::vector<std::uint8_t>(question.padding));
+    }
+    return stun::encode(message);
+}
+
+} // namespace
+
+StunConversation::StunConversation(MakeId make_id) : make_id_(std::move(make_id)) {
+}
+
+std::size_t StunConversation::ask(const Question& question, TimePoint now, Duration patience,
+                                  RetransmitTimer::Policy policy) {
+    Entry& entry = entries_.emplace_back();
+    entry.question = question;
+    entry.id = make_id_();
+    entry.bytes = encode_question(question, entry.id);
+    entry.asked = now;
+    entry.timer = RetransmitTimer(policy);
+    entry.timer.start(now, now + patience);
+    outbox_.push_back({question.to, entry.bytes});
+    return entries_.size() - 1;
+}
+
+void StunConversation::give_up(std::size_t number) {
+    entries_.at(number).timer.stop();
+}
+
+void StunConversation::handle_datagram(const Endpoint& from, ByteView payload, TimePoint now) {
+    auto message = stun::decode(payload);
+    if (!message || message->method != stun::kBinding) return;
+    if (message->kind != stun::Class::Success && message->kind != stun::Class::Error) return;
+    const auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& each) {
+        return each.id == message->transaction;
+    });
+    if (entry == entries_.end() || entry->answers.size() == kMaxAnswers) return;
+    if (std::any_of(entry->answers.begin(), entry->answers.end(),
+                    [&](const Answer& each) { return each.from == from; })) {
+        return;
+    }
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now - entry->asked);
+    entry->answers.push_back({from, *std::move(message), now, took});
+    entry->timer.stop();
+}
+
+void StunConversation::handle_timeout(TimePoint now) {
+    for (Entry& entry : entries_) {
+        if (entry.timer.expire(now) == RetransmitTimer::Verdict::Resend) {
+            outbox_.push_back({entry.question.to, entry.bytes});
+        }
+    }
+}
+
+std::optional<Datagram> StunConversation::poll_transmit() {
+    if (outbox_.empty()) return std::nullopt;
+    Datagram next = std::move(outbox_.front());
+    outbox_.pop_front();
+    return next;
+}
+
+std::optional<TimePoint> StunConversation::deadline() const {
+    std::optional<TimePoint> next;
+    for (const Entry& entry : entries_) {
+        if (const auto deadline = entry.timer.deadline())
+            next = std::min(next.value_or(*deadline), *deadline);
+    }
+    return next;
+}
+
+const std::vector<StunConversation::Answer>& StunConversation::answers(std::size_t number) const {
+    return entries_.at(number).answers;
+}
+
+bool StunConversation::is_settled(std::size_t number) const {
+    return !entries_.at(number).timer.deadline();
+}
+
+bool StunConversation::all_settled() const {
+    return !deadline();
+}
+
+const StunConversation::Question& StunConversation::question(std::size_t number) const {
+    return entries_.at(number).question;
+}
+
+} // namespace natterjack
