@@ -81,3 +81,10 @@ def on(name, *command, **options):
     """Inside a lab: `nat-lab exec NAME -- COMMAND`; the CompletedProcess with text output."""
     return subprocess.run([NAT_LAB, "exec", name, "--", *command], text=True, capture_output=True,
                           check=False, timeout=60, **options)
+
+
+def change(*words):
+    """Inside a lab: `nat-lab WORDS`, such as change("reboot", "router-a")."""
+    done = subprocess.run([NAT_LAB, *words], text=True, capture_output=True, check=False, timeout=60)
+    if done.returncode != 0:
+        raise RuntimeError(f"{words}: status {done.returncode}\n{done.stderr}")

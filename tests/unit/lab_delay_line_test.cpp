@@ -151,5 +151,17 @@ TEST(DelayLine, PassesOnWhatIsTooShortForAnEthernetHeader) {
     EXPECT_EQ(line.take(kStart + 1ms), DelayLine::Frame(13, 0));
 }
 
+TEST(DelayLine, AChangeHoldsForFramesThatComeAfterIt) {
+    DelayLine line(impairment("delay=10ms"), 1);
+    line.offer(kStart, frame(1));
+    line.change(impairment("delay=0ms"));
+    line.offer(kStart + 1ms, frame(2));
+    EXPECT_EQ(taken(line, kStart + 9ms), std::vector<unsigned>()); // order is kept
+    EXPECT_EQ(taken(line, kStart + 10ms), (std::vector<unsigned>{1, 2}));
+    line.change(impairment("loss=100%"));
+    line.offer(kStart + 11ms, frame(3));
+    EXPECT_FALSE(line.deadline());
+}
+
 } // namespace
 } // namespace natterjack::lab

@@ -38,7 +38,7 @@ TEST(LabSpec, ReadsEachCell) {
             EXPECT_EQ(router.filtering, filtering);
             EXPECT_FALSE(router.port_mapping.any());
             EXPECT_FALSE(router.udp_blocked);
-            EXPECT_FALSE(router.uplink.any());
+            EXPECT_FALSE(router.uplink.relayed);
         }
     }
 }
@@ -123,8 +123,8 @@ TEST(LabSpec, ImpairsTheUplink) {
 TEST(LabSpec, ImpairsTheLan) {
     const auto site = parse_spec("home,lan-delay=300us,lan-jitter=1ms,lan-loss=0.25%");
     ASSERT_TRUE(site);
-    EXPECT_EQ(site->host_link, (Impairment{300us, 1ms, 2'500}));
-    EXPECT_FALSE(site->routers.front().uplink.any());
+    EXPECT_EQ(site->host_link, (Impairment{300us, 1ms, 2'500, true}));
+    EXPECT_FALSE(site->routers.front().uplink.relayed);
 }
 
 TEST(LabSpec, WithoutRouterTheHostsOwnLinkIsTheUplink) {
@@ -135,6 +135,21 @@ TEST(LabSpec, WithoutRouterTheHostsOwnLinkIsTheUplink) {
 
 TEST(LabSpec, TheLastOfTwoEqualOptionsCounts) {
     EXPECT_EQ(router_of("eim/apdf,delay=40ms,delay=5ms").uplink.delay, 5ms);
+}
+
+TEST(LabSpec, ALinkThatIsToChangeLaterIsRelayedFromTheStart) {
+    EXPECT_TRUE(router_of("eim/apdf,delay=0ms").uplink.relayed);
+    EXPECT_FALSE(router_of("eim/apdf,lan-delay=0ms").uplink.relayed);
+}
+
+TEST(LabSpec, ChangesOnlyWhatItIsToldOfALink) {
+    const Impairment present{40ms, 5ms, 20'000, true};
+    const auto changed = parse_impairment(present, "loss=0%,delay=1s");
+    ASSERT_TRUE(changed);
+    EXPECT_EQ(*changed, (Impairment{1s, 5ms, 0, true}));
+    for (const auto* words : {"", ",", "sideways", "delay", "delay=1", "igd", "lan-delay=1ms"}) {
+        EXPECT_FALSE(parse_impairment(present, words)) << words;
+    }
 }
 
 TEST(LabSpec, LimitsAreInclusive) {

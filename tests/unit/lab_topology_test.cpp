@@ -160,6 +160,18 @@ TEST(Topology, CoturnNamesTheContactedAddressFirst) {
     EXPECT_LT(first, second);
 }
 
+TEST(Topology, AnAddressIsRenamedWhereverItStandsAlone) {
+    auto plan = plan_lab({site("a", "home")}, true);
+    rename_address(plan, "25.0.113.2", "25.0.113.20");
+    rename_address(plan, "25.0.1.1", "25.0.1.9");
+    EXPECT_EQ(plan.find("outside")->environment.at("NATLAB_A_WAN"), "25.0.113.20");
+    EXPECT_EQ(plan.find("a")->environment.at("NATLAB_WAN"), "25.0.113.20");
+    EXPECT_EQ(plan.find("a")->environment.at("NATLAB_STUN"), "25.0.1.1:3478");
+    EXPECT_TRUE(std::any_of(plan.links.begin(), plan.links.end(), [](const Link& link) {
+        return link.near.address == "25.0.113.20/24";
+    }));
+}
+
 TEST(IpScript, JoinsTwoNodes) {
     const auto plan = plan_lab({site("a", "none")}, false);
     EXPECT_EQ(link_script(plan),
@@ -182,7 +194,7 @@ TEST(IpScript, SetsANodeUp) {
               "link set lo up\n"
               "address add 192.168.1.1/24 dev lan0\nlink set lan0 up\n"
               "address add 25.0.113.2/24 dev wan0\nlink set wan0 up\n"
-              "route add default via 25.0.113.1\n");
+              "route replace default via 25.0.113.1\n");
     EXPECT_TRUE(node_script(plan, *plan.find("internet"))
                     .starts_with("address add 25.0.1.1/32 dev lo\n"
                                  "address add 25.0.2.1/32 dev lo\nlink set lo up\n"));

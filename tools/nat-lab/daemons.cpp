@@ -65,6 +65,9 @@ Daemon miniupnpd(const std::string& node, const PortMapping& offered, std::strin
                     "min_lifetime=120\n"
                     "max_lifetime=86400\n"
                     "system_uptime=no\n"
+                    "lease_file=" +
+                    lease_path(daemon.name) +
+                    "\n"
                     "notify_interval=60\n"
                     "friendly_name=nat-lab " +
                     node +

@@ -27,7 +27,7 @@ std::string link_script(const Plan& plan) {
     std::string script;
     for (std::size_t i = 0; i < plan.links.size(); ++i) {
         const auto& [near, far, impairment] = plan.links[i];
-        if (impairment.any()) {
+        if (impairment.relayed) {
             const auto ports = relay_ports(i);
             script += veth(near.name, near.node, ports.near, kRelayNode);
             script += veth(far.name, far.node, ports.far, kRelayNode);
@@ -48,14 +48,19 @@ std::string node_script(const Plan& plan, const Node& node) {
             script += "address add " + end.address + " dev " + end.name + "\n" + up(end.name);
         }
     }
-    for (const auto& route : node.routes) script += "route add " + route + "\n";
+    return script + routes_script(node);
+}
+
+std::string routes_script(const Node& node) {
+    std::string script;
+    for (const auto& route : node.routes) script += "route replace " + route + "\n";
     return script;
 }
 
 std::string relay_script(const Plan& plan) {
     std::string script;
     for (std::size_t i = 0; i < plan.links.size(); ++i) {
-        if (!plan.links[i].impairment.any()) continue;
+        if (!plan.links[i].impairment.relayed) continue;
         const auto ports = relay_ports(i);
         script += up(ports.near) + up(ports.far);
     }

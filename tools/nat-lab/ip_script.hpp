@@ -24,6 +24,9 @@ struct RelayPorts {
 /// To be run in \a node: gives addresses, brings everything up, sets routes.
 [[nodiscard]] std::string node_script(const Plan& plan, const Node& node);
 
+/// To be run in \a node: sets its routes, whether they are there or not.
+[[nodiscard]] std::string routes_script(const Node& node);
+
 /// To be run in the relay's namespace: brings its ends up.
 [[nodiscard]] std::string relay_script(const Plan& plan);
 

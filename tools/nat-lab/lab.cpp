@@ -2,6 +2,8 @@
 #include "lab.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -23,6 +25,7 @@ namespace natterjack::lab {
 namespace {
 
 constexpr auto kServerPatience = std::chrono::seconds(10);
+constexpr const char* kHosts = "/etc/hosts";
 const std::string kSwitches = "/proc/sys/net/";
 constexpr auto kServerPoll = std::chrono::milliseconds(2);
 
@@ -109,7 +112,7 @@ void Lab::say(const std::string& text) const {
 
 bool Lab::has_relay() const {
     return std::any_of(plan_.links.begin(), plan_.links.end(),
-                       [](const Link& link) { return link.impairment.any(); });
+                       [](const Link& link) { return link.impairment.relayed; });
 }
 
 Result<void> Lab::build() {
@@ -124,13 +127,14 @@ Result<void> Lab::build() {
         if (result) result = start_daemon(daemon);
     }
     if (result) result = store_environments(plan_, options_.log_path);
-    if (result) result = await_daemons();
+    for (const auto& daemon : plan_.daemons) {
+        if (result) result = await_daemon(daemon);
+    }
     return result;
 }
 
-/// Names of the lab's machines, and no name server: a program that asks for another name learns at
-/// once that there is none.
-Result<void> Lab::write_name_files() const {
+/// Names of the lab's machines.
+std::string Lab::names() const {
     std::string host_name(256, '\0');
     ::gethostname(host_name.data(), host_name.size() - 1);
     host_name.resize(host_name.find('\0'));
@@ -139,13 +143,23 @@ Result<void> Lab::write_name_files() const {
         const auto address = link.near.address.substr(0, link.near.address.find('/'));
         hosts += address + " " + link.near.node + ".natlab.test\n";
     }
-    auto result = replace_file("/etc/hosts", hosts);
+    return hosts;
+}
+
+/// No name server: a program that asks for another name learns at once that there is none.
+Result<void> Lab::write_name_files() const {
+    auto result = replace_file(kHosts, names());
     if (result) {
         result = replace_file("/etc/resolv.conf", "# A lab has no name server.\n"
                                                   "nameserver 127.0.0.1\n"
                                                   "options timeout:1 attempts:1\n");
     }
     return result;
+}
+
+Result<void> Lab::update_names() const {
+    // What stands there is our own since write_name_files().
+    return std::filesystem::exists(kHosts) ? write_file(kHosts, names()) : Result<void>();
 }
 
 Result<void> Lab::make_networks() {
@@ -183,15 +197,16 @@ Result<Lab::Job> Lab::begin(std::string what, int network, const std::vector<std
     return job;
 }
 
+Result<void> Lab::finish(const Job& job) {
+    const int status = wait_for(job.pid);
+    if (status == 0) return {};
+    return Error{Errc::Unsupported,
+                 job.what + " failed with status " + std::to_string(status) + ":\n" +
+                     indented(read_tail(job.output.get())),
+                 status};
+}
+
 Result<void> Lab::configure_nodes() {
-    const auto finish = [](const Job& job) -> Result<void> {
-        const int status = wait_for(job.pid);
-        if (status == 0) return {};
-        return Error{Errc::Unsupported,
-                     job.what + " failed with status " + std::to_string(status) + ":\n" +
-                         indented(read_tail(job.output.get())),
-                     status};
-    };
     const std::vector<std::string> ip{"ip", "-batch", "-"};
     auto links = begin("making the links (ip -batch)", -1, ip, link_script(plan_));
     if (!links) return links.error();
@@ -237,12 +252,13 @@ Result<void> Lab::start_relay() {
     std::vector<RelayedLink> relayed;
     for (std::size_t i = 0; i < plan_.links.size(); ++i) {
         const auto& link = plan_.links[i];
-        if (!link.impairment.any()) continue;
+        if (!link.impairment.relayed) continue;
         for (const auto& end : {link.near, link.far}) {
             const auto off =
                 in_network(networks_.at(end.node).get(), [&] { return disable_offload(end.name); });
             if (!off) return off.error();
         }
+        relayed_[i] = relayed.size();
         const auto [near, far] = relay_ports(i);
         relayed.push_back({near, far, link.impairment, options_.seed * plan_.links.size() + i});
     }
@@ -253,7 +269,13 @@ Result<void> Lab::start_relay() {
         return {};
     });
     if (!opened) return opened.error();
-    return start_server(std::string(kRelayNode), [&] { relay->run(); });
+    std::array<int, 2> ends{-1, -1};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+        return Error{Errc::Unsupported, "cannot make a pipe: " + errno_text(errno), errno};
+    }
+    const UniqueFd changes(ends[0]);
+    relay_control_ = UniqueFd(ends[1]);
+    return start_server(std::string(kRelayNode), [&] { relay->run(changes.get()); });
 }
 
 Result<void> Lab::start_version_answerer(const VersionPoint& point) {
@@ -316,36 +338,36 @@ Result<void> Lab::start_daemon(const Daemon& daemon) {
     return {};
 }
 
-Result<void> Lab::await_daemons() {
-    const auto log_of = [this](const std::string& name) {
-        const UniqueFd log(::openat(options_.logs, (name + ".log").c_str(), O_RDONLY | O_CLOEXEC));
-        return log ? ":\n" + indented(read_tail(log.get())) : std::string();
+/// Until \a daemon has opened its sockets.
+Result<void> Lab::await_daemon(const Daemon& daemon) {
+    const auto log = [&] {
+        const UniqueFd file(
+            ::openat(options_.logs, (daemon.name + ".log").c_str(), O_RDONLY | O_CLOEXEC));
+        return file ? ":\n" + indented(read_tail(file.get())) : std::string();
     };
+    const auto pid = server_pid(daemon.name);
     const auto end = std::chrono::steady_clock::now() + kServerPatience;
-    for (const auto& daemon : plan_.daemons) {
-        for (;;) {
-            std::size_t missing = 0;
-            const auto looked = in_network(networks_.at(daemon.node).get(), [&]() -> Result<void> {
-                missing = missing_sockets(daemon);
-                return {};
-            });
-            if (!looked) return looked.error();
-            if (missing == 0) break;
-            int status = 0;
-            const auto gone = ::waitpid(-1, &status, WNOHANG);
-            if (gone > 0 && servers_.contains(gone)) {
-                return Error{Errc::Unsupported, servers_[gone] + " ended with status " +
-                                                    std::to_string(exit_status(status)) +
-                                                    log_of(servers_[gone])};
-            }
-            if (std::chrono::steady_clock::now() > end) {
-                return Error{Errc::Timeout, daemon.name + " did not open its ports within 10 s" +
-                                                log_of(daemon.name)};
-            }
-            std::this_thread::sleep_for(kServerPoll);
+    for (;;) {
+        std::size_t missing = 0;
+        const auto looked = in_network(networks_.at(daemon.node).get(), [&]() -> Result<void> {
+            missing = missing_sockets(daemon);
+            return {};
+        });
+        if (!looked) return looked.error();
+        if (missing == 0) break;
+        int status = 0;
+        if (pid && ::waitpid(*pid, &status, WNOHANG) == *pid) {
+            servers_.erase(*pid);
+            return Error{Errc::Unsupported, daemon.name + " ended with status " +
+                                                std::to_string(exit_status(status)) + log()};
         }
-        say(daemon.name + " is ready");
+        if (std::chrono::steady_clock::now() > end) {
+            return Error{Errc::Timeout,
+                         daemon.name + " did not open its ports within 10 s" + log()};
+        }
+        std::this_thread::sleep_for(kServerPoll);
     }
+    say(daemon.name + " is ready");
     return {};
 }
 
@@ -356,6 +378,13 @@ Result<pid_t> Lab::start(std::string_view name, const std::vector<std::string>& 
     options.network = networks_.at(node->name).get();
     options.environment = command_environment(*node, options_.log_path);
     return start_command(command, options);
+}
+
+std::optional<pid_t> Lab::server_pid(std::string_view name) const {
+    const auto found = std::find_if(servers_.begin(), servers_.end(),
+                                    [&](const auto& server) { return server.second == name; });
+    if (found == servers_.end()) return std::nullopt;
+    return found->first;
 }
 
 std::string Lab::server_name(pid_t pid) const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 
 #include <natterjack/result.hpp>
 
+#include "control.hpp"
 #include "process.hpp"
 #include "topology.hpp"
 #include "unique_fd.hpp"
@@ -47,6 +49,13 @@ public:
 
     [[nodiscard]] const Plan& plan() const noexcept { return plan_; }
 
+    /// Does what a command inside asks for; words as `nat-lab reboot`, `flush`, `readdress` and
+    /// `link` send them.
+    /// \retval Errc::NotFound         there is no such node
+    /// \retval Errc::InvalidArgument  the node cannot do that, or not in this way
+    /// \retval others                 as build()
+    [[nodiscard]] Result<void> change(const Words& words);
+
     /// The name of the server that \a pid is; empty: it is none of ours.
     [[nodiscard]] std::string server_name(pid_t pid) const;
 
@@ -65,19 +74,38 @@ private:
     [[nodiscard]] Result<void> start_version_answerer(const VersionPoint& point);
     [[nodiscard]] Result<void> start_server(std::string name, const std::function<void()>& body);
     [[nodiscard]] Result<void> start_daemon(const Daemon& daemon);
-    [[nodiscard]] Result<void> await_daemons();
+    [[nodiscard]] Result<void> await_daemon(const Daemon& daemon);
+    [[nodiscard]] std::string names() const;
     [[nodiscard]] Result<void> write_name_files() const;
+    [[nodiscard]] Result<void> update_names() const;
     [[nodiscard]] Result<Job> begin(std::string what, int network,
                                     const std::vector<std::string>& command,
                                     const std::string& input) const;
+    [[nodiscard]] static Result<void> finish(const Job& job);
     [[nodiscard]] Result<UniqueFd> open_log(const std::string& name) const;
     [[nodiscard]] bool has_relay() const;
+    [[nodiscard]] std::optional<pid_t> server_pid(std::string_view name) const;
+
+    [[nodiscard]] Result<const Node*> node_called(const std::string& name) const;
+    [[nodiscard]] Result<std::size_t> uplink_of(const Node& node) const;
+    [[nodiscard]] Result<void> run_tool(const std::string& what, const std::string& node,
+                                        const Words& command, const std::string& input) const;
+    [[nodiscard]] Result<void> reset_rules(const Node& node) const;
+    [[nodiscard]] Result<void> halt(const std::string& name, bool cut);
+    [[nodiscard]] Result<void> boot(const std::string& name, bool keep_leases, bool cut);
+    [[nodiscard]] Result<void> flush(const std::string& name);
+    [[nodiscard]] Result<void> readdress(const std::string& name, const std::string& address);
+    [[nodiscard]] Result<void> change_link(const std::string& name, const std::string& how);
+    [[nodiscard]] Result<void> set_link_up(std::size_t index, bool up);
+    [[nodiscard]] Result<void> cut_links(const Node& node, bool up);
     void say(const std::string& text) const;
 
     Plan plan_;
     LabOptions options_;
     std::map<std::string, UniqueFd, std::less<>> networks_;
     std::map<pid_t, std::string> servers_;
+    std::map<std::size_t, std::size_t> relayed_; ///< A link's place in the Plan -> in the relay.
+    UniqueFd relay_control_;                     ///< The writing end of the relay's pipe.
 };
 
 /// A program that labs run, and the Debian package that has it.

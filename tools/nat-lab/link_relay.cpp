@@ -110,9 +110,18 @@ std::optional<DelayLine::Time> LinkRelay::deadline() const {
     return first;
 }
 
-void LinkRelay::run() {
+void LinkRelay::take_change(int changes) {
+    LinkUpdate update;
+    // Pipes keep a write that is this small together.
+    if (::read(changes, &update, sizeof update) != static_cast<ssize_t>(sizeof update)) return;
+    directions_.at(2 * update.link).line.change(update.impairment);
+    directions_.at(2 * update.link + 1).line.change(update.impairment);
+}
+
+void LinkRelay::run(int changes) {
     std::vector<pollfd> waits;
     for (const auto& direction : directions_) waits.push_back({direction.from.get(), POLLIN, 0});
+    waits.push_back({changes, POLLIN, 0});
 
     // By default the kernel may wake us 50 us late.
     ::prctl(PR_SET_TIMERSLACK, 1UL);
@@ -124,6 +133,7 @@ void LinkRelay::run() {
             if (waits[i].revents != 0) directions_[i].receive();
             directions_[i].send_due();
         }
+        if (waits.back().revents != 0) take_change(changes);
     }
 }
 

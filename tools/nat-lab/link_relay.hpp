@@ -27,6 +27,12 @@ struct RelayedLink {
     std::uint64_t seed = 0;
 };
 
+/// A change of a link, as it comes through the relay's pipe from the process that forked it.
+struct LinkUpdate {
+    std::size_t link = 0; ///< Its place among those that the relay was opened with.
+    Impairment impairment;
+};
+
 /// Relays a set of links. Frames that arrive from open() on are not lost.
 class LinkRelay {
 public:
@@ -34,8 +40,8 @@ public:
     /// \retval Errc::Unsupported  no AF_PACKET socket, or no such interface; detail: errno
     [[nodiscard]] static Result<LinkRelay> open(const std::vector<RelayedLink>& links);
 
-    /// Copies frames for as long as the process lives.
-    [[noreturn]] void run();
+    /// Copies frames for as long as the process lives. \a changes: a pipe of LinkUpdate.
+    [[noreturn]] void run(int changes);
 
 private:
     /// From one port through a line to another.
@@ -49,6 +55,7 @@ private:
     };
 
     [[nodiscard]] std::optional<DelayLine::Time> deadline() const;
+    void take_change(int changes);
 
     std::vector<Direction> directions_;
 };

@@ -97,8 +97,11 @@ void drain(Stream& stream) {
 /// The commands of one lab, from start to end. Lives in the sandbox's first process.
 class Supervisor {
 public:
-    Supervisor(Lab& lab, UniqueFd lifeline, bool labelled)
-        : lab_(lab), lifeline_(std::move(lifeline)), labelled_(labelled) {}
+    Supervisor(Lab& lab, UniqueFd lifeline, ControlSocket control, bool labelled)
+        : lab_(lab),
+          lifeline_(std::move(lifeline)),
+          control_(std::move(control)),
+          labelled_(labelled) {}
 
     Result<void> start(const NodeCommand& command) {
         ChildOptions options;
@@ -152,7 +155,9 @@ private:
 
     /// False: the starter is gone, or the grace after a signal is over.
     bool wait_for_event() {
-        std::vector<pollfd> waits{{signals_.fd(), POLLIN, 0}, {lifeline_.get(), POLLIN, 0}};
+        std::vector<pollfd> waits{
+            {signals_.fd(), POLLIN, 0}, {lifeline_.get(), POLLIN, 0}, {control_.fd(), POLLIN, 0}};
+        const auto others = waits.size();
         for (const auto& stream : streams_) waits.push_back({stream.pipe.get(), POLLIN, 0});
         ::poll(waits.data(), waits.size(), patience());
         if (waits[1].revents != 0) return false;
@@ -162,7 +167,10 @@ private:
             if (signal->is_for_commands()) pass_on(signal->number);
         }
         for (std::size_t i = 0; i < streams_.size(); ++i) {
-            if (waits[i + 2].revents != 0) drain(streams_[i]);
+            if (waits[i + others].revents != 0) drain(streams_[i]);
+        }
+        if (waits[2].revents != 0) {
+            control_.serve([this](const Words& words) { return lab_.change(words); });
         }
         return true;
     }
@@ -198,6 +206,7 @@ private:
 
     Lab& lab_;
     UniqueFd lifeline_;
+    ControlSocket control_;
     bool labelled_;
     SignalQueue signals_;
     std::vector<Running> running_;
@@ -232,7 +241,10 @@ int run_inside(const RunRequest& request, Plan plan, SandboxInit init, LabOption
     const auto built = lab.build();
     if (!built) return fail(built.error());
 
-    Supervisor supervisor(lab, std::move(init.lifeline), request.labelled);
+    auto control = ControlSocket::open();
+    if (!control) return fail(control.error());
+
+    Supervisor supervisor(lab, std::move(init.lifeline), *std::move(control), request.labelled);
     if (const auto number = supervisor.early_end()) return 128 + *number;
     for (const auto& command : request.commands) {
         const auto started = supervisor.start(command);

@@ -111,12 +111,14 @@ Result<bool> apply_impairment(Impairment& link, std::string_view option, std::st
         const auto time = parse_time(option, value);
         if (!time) return time.error();
         (name == "delay" ? link.delay : link.jitter) = *time;
+        link.relayed = true;
         return true;
     }
     if (name == "loss") {
         const auto loss = parse_loss(option, value);
         if (!loss) return loss.error();
         link.loss_ppm = *loss;
+        link.relayed = true;
         return true;
     }
     return false;
@@ -283,6 +285,21 @@ const std::vector<Preset>& presets() {
          "a home router whose ports programs can open: UPnP IGD, NAT-PMP and PCP"},
     };
     return all;
+}
+
+Result<Impairment> parse_impairment(Impairment present, std::string_view words) {
+    for (const auto option : split(words)) {
+        const auto equals = option.find('=');
+        const auto value =
+            equals == std::string_view::npos ? std::string_view() : option.substr(equals + 1);
+        const auto known = apply_impairment(present, option, option.substr(0, equals), value);
+        if (!known) return known.error();
+        if (!*known) {
+            return bad("a link can be up, down, delay=TIME, jitter=TIME or loss=PERCENT%, not " +
+                       quoted(option));
+        }
+    }
+    return present;
 }
 
 Result<SiteSpec> parse_spec(std::string_view text) {

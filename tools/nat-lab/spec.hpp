@@ -61,15 +61,15 @@ enum class ClosedPorts : std::uint8_t {
     Drop    ///< Nothing at all.
 };
 
-/// What a link does to the packets of one direction. All zero: the kernel's own link, as it is.
+/// What a link does to the packets of one direction.
 struct Impairment {
     std::chrono::microseconds delay{0};  ///< Added to every packet, each way.
     std::chrono::microseconds jitter{0}; ///< 0 to this much more, evenly spread; order is kept.
     std::uint32_t loss_ppm = 0;          ///< Lost packets in a million, 0 to 1,000,000.
+    /// Packets pass through the relay, even if nothing happens to them there: the link can be
+    /// changed later. False: the kernel's own link, and all else is zero.
+    bool relayed = false;
 
-    [[nodiscard]] bool any() const noexcept {
-        return delay.count() != 0 || jitter.count() != 0 || loss_ppm != 0;
-    }
     friend bool operator==(const Impairment&, const Impairment&) = default;
 };
 
@@ -116,6 +116,10 @@ struct SiteSpec {
 /// \retval Errc::InvalidArgument  a word that is unknown or out of place; the message quotes it
 ///         and lists what may stand there
 [[nodiscard]] Result<SiteSpec> parse_spec(std::string_view text);
+
+/// \a present with the changes that \a words asks for: delay=, jitter=, loss=, with commas between.
+/// \retval Errc::InvalidArgument  as parse_spec()
+[[nodiscard]] Result<Impairment> parse_impairment(Impairment present, std::string_view words);
 
 /// A preset: a name for a whole SPEC.
 struct Preset {

@@ -163,8 +163,26 @@ Plan plan_lab(const std::vector<Site>& sites, bool servers) {
     return plan;
 }
 
+void rename_address(Plan& plan, const std::string& old, const std::string& now) {
+    const auto rename = [&](std::string& text) {
+        const auto slash = std::min(text.find('/'), text.size());
+        if (text.compare(0, slash, old) == 0) text.replace(0, slash, now);
+    };
+    for (auto& link : plan.links) {
+        rename(link.near.address);
+        rename(link.far.address);
+    }
+    for (auto& node : plan.nodes) {
+        for (auto& [name, value] : node.environment) rename(value);
+    }
+}
+
 std::string config_path(std::string_view daemon) {
     return std::string(kStateDirectory) + "/" + std::string(daemon) + ".conf";
+}
+
+std::string lease_path(std::string_view daemon) {
+    return std::string(kStateDirectory) + "/" + std::string(daemon) + ".leases";
 }
 
 } // namespace natterjack::lab

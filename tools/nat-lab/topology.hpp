@@ -96,8 +96,14 @@ struct Site {
 /// Lays a lab out. \a servers: with the STUN and TURN server.
 [[nodiscard]] Plan plan_lab(const std::vector<Site>& sites, bool servers);
 
+/// Writes \a now for \a old wherever a node, a link or an environment has it.
+void rename_address(Plan& plan, const std::string& old, const std::string& now);
+
 /// Where the lab keeps its files, in a tmpfs that only the lab sees.
 inline constexpr std::string_view kStateDirectory = "/run/nat-lab";
 [[nodiscard]] std::string config_path(std::string_view daemon);
+
+/// Where the daemon called \a daemon remembers its mappings.
+[[nodiscard]] std::string lease_path(std::string_view daemon);
 
 } // namespace natterjack::lab
