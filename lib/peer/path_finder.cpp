@@ -354,7 +354,13 @@ void PathFinder::resolve_remote(const sdp::Candidate& candidate) {
     resolutions_.push_back(std::make_unique<net::Resolution>(
         loop_, candidate.name, kResolveLimit,
         [this, candidate](const Result<std::vector<IpAddress>>& addresses) {
-            if (!addresses || addresses->empty()) return;
+            if (!addresses || addresses->empty()) {
+                // A browser's name for itself. Where it is will be seen when its checks come.
+                if (notes_.size() < kMaxNotes)
+                    notes_.push_back("the peer's address " + candidate.name +
+                                     " cannot be resolved");
+                return;
+            }
             auto resolved = candidate;
             resolved.name.clear();
             resolved.address = addresses->front();
@@ -444,7 +450,7 @@ void PathFinder::ask_peer() {
         .deadline = kWatchLimit};
     if (relayed) request.send = [this](ByteView message) { agent_->send(message); };
     asking_ = true;
-    socket->stun.ask(std::move(request), [this, asked = net::now()](
+    socket->stun.ask(std::move(request), [this, relayed, asked = net::now()](
                                              const Result<ice::StunClient::Answer>& answer) {
         asking_ = false;
         if (answer) {
@@ -459,7 +465,8 @@ void PathFinder::ask_peer() {
         }
         // An error response (roles that changed meanwhile) is a sign of life, too.
         const bool heard = last_heard_ > asked || answer.error().code == Errc::Refused;
-        if (heard || !answered_once_) {
+        // What comes from a relay by TCP is not seen here. Everyone else has to answer.
+        if (heard || (relayed && !answered_once_)) {
             watch_timer_.start_after(kWatchInterval, [this] { ask_peer(); });
             return;
         }

@@ -112,8 +112,10 @@ def killed():
     with tempfile.TemporaryDirectory() as place:
         pid_file = os.path.join(place, "pid")
         peer = shlex.join([lab.NAT_LAB, "exec", "b", "--", "sh", "-c",
-                           f"echo $$ >{pid_file}; exec {connect.NAT_CONNECT} --answer --no-map"])
-        running = connect.Running("--no-map", "--ping", "--via", f"exec {peer}")
+                           f"echo $$ >{pid_file}; exec {connect.NAT_CONNECT} --answer --no-map "
+                           + shlex.join(connect.servers(False))])
+        running = connect.Running("--no-map", *connect.servers(False), "--ping", "--via",
+                                  f"exec {peer}")
         if not running.wait_for("ping"):
             return {"story": running.story()}
         with open(pid_file, encoding="ascii") as file:

@@ -291,20 +291,36 @@ def pings():
             "summary": ours.event("pings"), "story": ours.story()}
 
 
+def catches(process, number):
+    """Whether the process has a handler for this signal."""
+    try:
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    except OSError:
+        return False
+    caught = next((line for line in status.splitlines() if line.startswith("SigCgt:")), "SigCgt: 0")
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
 def interrupted():
     """Ctrl-C at any moment ends it, and leaves no process of ours behind."""
     out = []
-    for delay_ms in (0, 20, 50, 100, 300):
+    for delay_ms in (None, 0, 5, 20, 50, 100, 300):
         with tempfile.NamedTemporaryFile() as mark:
             ours = connect.Running("--no-map", "--via", connect.peer_command(
                 "--answer", "--no-map", "--exec", f"exec tail -f {mark.name}"))
-            time.sleep(delay_ms / 1000)  # the moment of the interruption is what is varied
+            if delay_ms is not None:  # else it may not even be the program yet
+                end = time.monotonic() + PATIENCE
+                while not catches(ours.process, signal.SIGINT) and time.monotonic() < end:
+                    time.sleep(0.001)
+                time.sleep(delay_ms / 1000)  # the moment of the interruption is what is varied
             ours.process.send_signal(signal.SIGINT)
             try:
                 status = ours.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 ours.process.kill()
                 status = "hung"
+            if delay_ms is None and status == -signal.SIGINT:
+                status = 130  # by the kernel, before there was anything to clean up
             end = time.monotonic() + PATIENCE
             while (left := subprocess.run(["pgrep", "-f", mark.name], check=False,
                                           capture_output=True).stdout) and time.monotonic() < end:

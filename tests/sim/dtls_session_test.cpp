@@ -110,6 +110,28 @@ TEST(DtlsSession, ConnectsInTwoRoundTripsWithFewDatagrams) {
     EXPECT_FALSE(pair.server->deadline());
 }
 
+// A browser's path may stand before ours does: both ends of a path do not learn of it at once.
+TEST(DtlsSession, AnswersAClientThatIsReadyBeforeTheServerIs) {
+    DtlsPair pair;
+    pair.client = *DtlsSession::create(pair.client_certificate, pair.client_config);
+    pair.server = *DtlsSession::create(pair.server_certificate, pair.server_config);
+    const auto begin = pair.sim.now();
+    pair.client->start(begin);
+    pair.pump();
+    pair.sim.at(begin + 3 * pair.delay, [&] { pair.server->start(pair.sim.now()); });
+    ASSERT_TRUE(pair.run_until_both(State::Connected));
+    EXPECT_EQ(pair.sim.now() - begin, 4 * pair.delay);
+}
+
+TEST(DtlsSession, IsSilentBeforeAClientIsStarted) {
+    DtlsPair pair;
+    pair.client = *DtlsSession::create(pair.client_certificate, pair.client_config);
+    pair.client->handle_datagram(pair.sim.now(), Bytes(20, 22));
+    EXPECT_FALSE(pair.client->poll_transmit());
+    EXPECT_FALSE(pair.client->deadline());
+    EXPECT_EQ(pair.client->state(), State::Handshaking);
+}
+
 TEST(DtlsSession, CarriesMessagesBothWays) {
     DtlsPair pair;
     pair.start();

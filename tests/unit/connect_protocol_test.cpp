@@ -109,6 +109,14 @@ TEST(Note, IsNothingWhenItMakesNoSense) {
     EXPECT_EQ(decode_note(std::string(2 * kMaxNote, '[')), std::nullopt);
 }
 
+TEST(Note, MayBeOneOfALaterVersion) {
+    EXPECT_TRUE(may_be_note(R"({"later":1})"));
+    EXPECT_TRUE(may_be_note(R"({"eof":1})"));
+    for (const char* text : {"", "x", "[1]", "{}", "null", "1", R"({"a":1,"b":2})", "{\"a\":"}) {
+        EXPECT_FALSE(may_be_note(text)) << text;
+    }
+}
+
 TEST(Note, CarriesNothingThatATerminalObeys) {
     const auto note = decode_note(R"({"error":"\u001b[2Jgone\n"})");
     ASSERT_TRUE(note);

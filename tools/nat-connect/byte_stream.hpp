@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <natterjack/channel.hpp>
 
@@ -19,6 +20,11 @@ namespace nat_connect {
 
 /// Carries both directions until both have ended, each by itself. What is under way is bounded: see
 /// window.hpp. Belongs to the main thread; may be destroyed in its handler.
+///
+/// A channel whose protocol is not kProtocol is plain, a browser page's for example: all messages
+/// are data, there are no notes, and the end of the channel is the end of both directions. What
+/// goes out is text where it is UTF-8 and the peer's last message was text. The peer is also taken
+/// for such a one once it sends text that cannot be a note.
 class ByteStream {
 public:
     /// How it ended.
@@ -42,7 +48,13 @@ public:
     [[nodiscard]] bool only_writes() const;
 
 private:
+    [[nodiscard]] std::size_t room() const;
     void send_data(std::span<const std::uint8_t> data);
+    void send_plain(std::span<const std::uint8_t> data);
+    void take_data(std::span<const std::uint8_t> message);
+    void handle_written(std::size_t bytes);
+    void handle_closed(const std::optional<natterjack::Error>& error);
+    void tell(const Note& note);
     void handle_message(std::span<const std::uint8_t> message, bool text);
     void handle(const Note& note);
     void handle_input_end();
@@ -55,6 +67,11 @@ private:
     DoneHandler done_;
     SendWindow send_window_;
     ReceiveWindow receive_window_;
+    bool plain_;
+    bool peer_writes_text_ = false;  // plain: its last message was text
+    std::vector<std::uint8_t> rest_; // plain: the first bytes of a character that is not complete
+    std::size_t unwritten_ = 0;      // plain: bytes that came and wait for our reader
+    bool holding_ = false;           // plain: so many that no more is taken
     End end_;
     bool awaits_exit_ = false;
     std::optional<int> own_exit_;

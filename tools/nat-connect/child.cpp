@@ -2,7 +2,9 @@
 #include "child.hpp"
 
 #include <csignal>
+#include <fstream>
 #include <utility>
+#include <vector>
 
 #include <sys/wait.h>
 
@@ -13,6 +15,24 @@ namespace nat_connect {
 using natterjack::Errc;
 using natterjack::Error;
 using natterjack::Result;
+
+namespace {
+
+constexpr std::size_t kMaxProcesses = 1000;
+
+/// What a terminal does when it goes: SIGHUP to the shell and to all that it runs. The shell first,
+/// so that it does not go on with the next command.
+void hang_up(pid_t shell) {
+    std::vector<pid_t> all{shell};
+    for (std::size_t i = 0; i < all.size() && all.size() < kMaxProcesses; ++i) {
+        const auto name = std::to_string(all[i]);
+        std::ifstream children("/proc/" + name + "/task/" + name + "/children");
+        for (pid_t child = 0; children >> child;) all.push_back(child);
+    }
+    for (const pid_t pid : all) kill(pid, SIGHUP);
+}
+
+} // namespace
 
 Result<std::unique_ptr<Child>> Child::start(const std::string& command,
                                             std::function<void(int status)> on_exit) {
@@ -47,7 +67,7 @@ Result<std::unique_ptr<Child>> Child::start(const std::string& command,
 Child::~Child() {
     if (pid_ == 0) return;
     g_source_remove(watch_);
-    kill(pid_, SIGHUP);
+    hang_up(pid_);
 }
 
 void Child::handle_exit(pid_t pid, int wait_status, void* self) {

@@ -22,7 +22,8 @@ public:
     /// \retval Errc::Network  the system cannot start another process; detail: errno
     [[nodiscard]] static natterjack::Result<std::unique_ptr<Child>>
     start(const std::string& command, std::function<void(int status)> on_exit);
-    /// If it still runs: SIGHUP, as when its terminal goes. It is not waited for.
+    /// If it still runs: SIGHUP to it and to what it runs, as when its terminal goes. Nothing is
+    /// waited for.
     ~Child();
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;

@@ -41,7 +41,7 @@ private:
     void handle_interrupt();
 
     [[nodiscard]] std::optional<natterjack::Channel>
-    open_channel(const Purpose& purpose, natterjack::ChannelOptions options);
+    open_channel(const Purpose& purpose, const natterjack::ChannelOptions& options);
     void start_use();
     /// Gives \a channel to our standard streams or to the command.
     void attach(natterjack::Channel channel);

@@ -93,6 +93,9 @@ void read_use(const Words& words, Options& options) {
     } else if (forwards || options.signalling == SignallingKind::Standard) {
         options.use = Use::Serve;
     }
+    if (options.plain && options.use != Use::Pipe && options.use != Use::Exec) {
+        throw CLI::ValidationError("--plain", "goes with a pipe or --exec");
+    }
     if (options.ping_count != 0 && !words.ping) {
         throw CLI::ValidationError("--count", "goes with --ping");
     }
@@ -143,6 +146,8 @@ void read_words(const Words& words, Options& options) {
 void add_use_options(CLI::App& app, Options& options, Words& words) {
     app.add_option("--exec", options.exec, "Connect the peer to this command instead of us")
         ->type_name("CMD");
+    app.add_flag("--plain", options.plain,
+                 "The peer is a browser or another program: a channel without our protocol");
     app.add_option("--forward", words.forwards, "Listen here, connect there, as ssh -L does")
         ->type_name("tcp|udp:[ADDRESS:]PORT:HOST:PORT")
         ->take_all();

@@ -33,6 +33,7 @@ struct Options {
     std::string via; ///< The command of SignallingKind::Command.
     Use use = Use::Pipe;
     std::string exec;
+    bool plain = false;      ///< The pipe is a plain channel; see ByteStream.
     unsigned ping_count = 0; ///< 0: until interrupted.
     std::vector<Forward> forwards;
     std::vector<Forward> reverses;

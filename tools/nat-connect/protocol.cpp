@@ -43,6 +43,14 @@ json to_json(const Listening& note) {
     return {{"listening", note.at.to_string()}};
 }
 
+/// An object with one member, or null.
+json parse_note(std::string_view text) {
+    if (text.size() > kMaxNote) return nullptr;
+    json object = json::parse(text, nullptr, false);
+    if (!object.is_object() || object.size() != 1) return nullptr;
+    return object;
+}
+
 } // namespace
 
 std::string to_label(const Purpose& purpose) {
@@ -88,9 +96,8 @@ std::string encode(const Note& note) {
 }
 
 std::optional<Note> decode_note(std::string_view text) {
-    if (text.size() > kMaxNote) return std::nullopt;
-    const json object = json::parse(text, nullptr, false);
-    if (!object.is_object() || object.size() != 1) return std::nullopt;
+    const json object = parse_note(text);
+    if (object.is_null()) return std::nullopt;
     const auto& key = object.begin().key();
     const auto& value = object.begin().value();
     if (key == "eof" && value == true) return Eof{};
@@ -105,6 +112,10 @@ std::optional<Note> decode_note(std::string_view text) {
         if (const auto at = Endpoint::parse(value.get<std::string>())) return Listening{*at};
     }
     return std::nullopt;
+}
+
+bool may_be_note(std::string_view text) {
+    return !parse_note(text).is_null();
 }
 
 } // namespace nat_connect

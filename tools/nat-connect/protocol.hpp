@@ -4,7 +4,8 @@
 /// data. Pure.
 ///
 /// A channel's label says what it is for; its protocol is kProtocol. Binary messages are data, text
-/// messages are notes: JSON objects with one member.
+/// messages are notes: JSON objects with one member. A channel of no protocol is a pipe for
+/// somebody else's program, see ByteStream.
 #pragma once
 
 #include <cstdint>
@@ -73,5 +74,8 @@ inline constexpr std::size_t kMaxFailure = 500;
 [[nodiscard]] std::string encode(const Note& note);
 /// Nothing when \a text is no note that we know.
 [[nodiscard]] std::optional<Note> decode_note(std::string_view text);
+/// True when \a text looks like a note, perhaps of a kind that we do not know: a JSON object with
+/// one member.
+[[nodiscard]] bool may_be_note(std::string_view text);
 
 } // namespace nat_connect

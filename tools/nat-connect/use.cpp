@@ -26,12 +26,14 @@ void Connection::start_use() {
     const bool has_stream = options_.use == Use::Pipe || options_.use == Use::Exec;
     // One side makes the channel; a pipe at the other end of an answer is taken when it comes.
     if (!has_stream || options_.peer.role != PeerRole::Offer) return;
-    auto channel = open_channel({.kind = Purpose::Kind::Pipe, .where = {}}, {});
+    ChannelOptions channel_options;
+    if (!options_.plain) channel_options.protocol = kProtocol;
+    auto channel = open_channel({.kind = Purpose::Kind::Pipe, .where = {}}, channel_options);
     if (channel) attach(std::move(*channel));
 }
 
-std::optional<Channel> Connection::open_channel(const Purpose& purpose, ChannelOptions options) {
-    options.protocol = kProtocol;
+std::optional<Channel> Connection::open_channel(const Purpose& purpose,
+                                                const ChannelOptions& options) {
     auto channel = session_->open_channel(to_label(purpose), options);
     if (channel) return std::move(*channel);
     fail(channel.error());
@@ -39,8 +41,9 @@ std::optional<Channel> Connection::open_channel(const Purpose& purpose, ChannelO
 }
 
 void Connection::handle_channel(Channel channel) {
-    const auto purpose = parse_label(channel.label());
-    if (channel.protocol() != kProtocol || !purpose) {
+    const bool plain = channel.protocol() != kProtocol; // a browser page's, for example
+    const auto purpose = plain ? Purpose{} : parse_label(channel.label());
+    if (!purpose) {
         report_.detail("closed a channel of the peer's that is none of ours: \"" + channel.label() +
                        "\"");
         return channel.close();
@@ -63,7 +66,13 @@ void Connection::refuse_pipe(Channel channel) const {
     const char* why = options_.use == Use::Ping ? "the peer only pings"
                       : stream_                 ? "the peer has a pipe already"
                                 : "the peer has nothing to connect to: give it --exec CMD";
-    (void)channel.send_text(encode(Failure{why}));
+    if (channel.protocol() == kProtocol) {
+        (void)channel.send_text(encode(Failure{why}));
+    } else { // who opened it takes no notes
+        report_.problem(
+            "closed the peer's channel \"" + channel.label() + "\": " +
+            (stream_ ? "there is one already" : "nothing to connect it to; give --exec CMD"));
+    }
     channel.close();
 }
 
@@ -102,6 +111,7 @@ void Connection::handle_stream_end(const ByteStream::End& end) {
 
 void Connection::start_pings() {
     ChannelOptions options;
+    options.protocol = kProtocol;
     options.ordered = false;
     options.max_retransmits = 0;
     auto channel = open_channel({.kind = Purpose::Kind::Ping, .where = {}}, options);

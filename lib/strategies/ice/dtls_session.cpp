@@ -145,6 +145,7 @@ DtlsSession::create(std::shared_ptr<const DtlsCertificate> certificate, Config c
 }
 
 void DtlsSession::start(TimePoint now) {
+    if (give_up_at_) return;
     give_up_at_ = now + config_.handshake_timeout;
     deadline_ = give_up_at_;
     // A server has nothing to do before the ClientHello.
@@ -153,6 +154,8 @@ void DtlsSession::start(TimePoint now) {
 
 void DtlsSession::handle_datagram(TimePoint now, ByteView datagram) {
     if (state_ == State::Closed || state_ == State::Failed || datagram.empty()) return;
+    if (!give_up_at_ && config_.role == Role::Client) return; // nothing was asked yet
+    start(now);                                               // a browser may be ready before us
     tls_->inbox = datagram;
     tls_->has_input = true;
     if (state_ == State::Handshaking) advance_handshake(now);
@@ -163,7 +166,7 @@ void DtlsSession::handle_datagram(TimePoint now, ByteView datagram) {
 
 void DtlsSession::handle_timeout(TimePoint now) {
     if (state_ != State::Handshaking) return;
-    if (now >= give_up_at_) {
+    if (now >= *give_up_at_) {
         fail({Errc::Timeout, "DTLS handshake: the peer did not answer in " +
                                  std::to_string(config_.handshake_timeout.count()) + " ms"});
         return;
@@ -188,7 +191,7 @@ void DtlsSession::advance_handshake(TimePoint now) {
     }
     // At least a millisecond, so that a clock that lags behind GnuTLS's makes no busy loop.
     const Duration repeat{std::max(1U, gnutls_dtls_get_timeout(tls_->handle))};
-    deadline_ = std::min(give_up_at_, now + repeat);
+    deadline_ = std::min(*give_up_at_, now + repeat);
 }
 
 void DtlsSession::read_records() {

@@ -99,7 +99,7 @@ private:
     State state_ = State::Handshaking;
     std::optional<Error> error_;
     std::optional<TimePoint> deadline_;
-    TimePoint give_up_at_{};
+    std::optional<TimePoint> give_up_at_; // none: not started
     std::deque<std::vector<std::uint8_t>> outbox_;
     std::deque<std::vector<std::uint8_t>> received_;
     std::unique_ptr<Tls> tls_; // last: its callbacks see the members above

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// The library as the peer of a program that is not ours: `echo_peer offer|answer`, signalling on
+// standard input and output. Sends each message back as it came, on every channel; obeys the texts
+// "close" (this channel) and "end" (the session). Offering, it opens the channels below. Each state
+// is a line on standard error. Exit status: 0 when the session was closed, 1 when it failed.
+#include <cstdio>
+#include <iostream>
+#include <list>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include <glib.h>
+
+#include <natterjack/peer_session.hpp>
+
+namespace {
+
+using natterjack::Channel;
+using natterjack::ChannelOptions;
+using natterjack::PeerInfo;
+using natterjack::PeerRole;
+using natterjack::PeerSession;
+using natterjack::PeerState;
+
+class EchoPeer {
+public:
+    explicit EchoPeer(PeerRole role) : main_loop_(g_main_loop_new(nullptr, FALSE)) {
+        natterjack::PeerOptions options;
+        options.role = role;
+        options.map = false;
+        auto session = PeerSession::create(
+            natterjack::Loop::on(nullptr), options,
+            {.send = [](const std::string& line) { std::cout << line << std::endl; },
+             .on_state = [this](PeerState state, const PeerInfo& info) { handle(state, info); },
+             .on_channel = [this](Channel channel) { serve(std::move(channel)); }});
+        if (!session) {
+            std::cerr << session.error().message << std::endl;
+            return;
+        }
+        session_.emplace(*std::move(session));
+        if (role == PeerRole::Offer) open_channels();
+    }
+    ~EchoPeer() { g_main_loop_unref(main_loop_); }
+    EchoPeer(const EchoPeer&) = delete;
+    EchoPeer& operator=(const EchoPeer&) = delete;
+
+    int run() {
+        if (!session_) return 1;
+        std::thread([session = &*session_] {
+            for (std::string line; std::getline(std::cin, line);) {
+                if (const auto taken = session->receive(line); !taken)
+                    std::cerr << taken.error().message << std::endl;
+            }
+        }).detach(); // it may wait for input when all is over
+        g_main_loop_run(main_loop_);
+        return status_;
+    }
+
+private:
+    void handle(PeerState state, const PeerInfo& info) {
+        std::cerr << to_string(state) << (info.error ? ": " + info.error->message : "")
+                  << std::endl;
+        if (state != PeerState::Failed && state != PeerState::Closed) return;
+        status_ = state == PeerState::Closed ? 0 : 1;
+        g_main_loop_quit(main_loop_);
+    }
+
+    void open_channels() {
+        ChannelOptions unordered;
+        unordered.ordered = false;
+        unordered.max_retransmits = 3;
+        unordered.protocol = "echo";
+        ChannelOptions hurried;
+        hurried.max_lifetime = 2000;
+        for (auto& [label, options] : {std::pair{"reliable", ChannelOptions{}},
+                                       std::pair{"unordered", unordered}, std::pair{"", hurried}}) {
+            auto channel = session_->open_channel(label, options);
+            if (channel) serve(*std::move(channel));
+        }
+    }
+
+    void serve(Channel channel) {
+        const auto place = channels_.emplace(channels_.end(), std::move(channel));
+        place->on_message([this, place](std::span<const std::uint8_t> message, bool text) {
+            const std::string words(message.begin(), message.end());
+            if (text && words == "close") return place->close();
+            if (text && words == "end") return session_->close();
+            const auto sent = text ? place->send_text(words) : place->send(message);
+            if (!sent) std::cerr << sent.error().message << std::endl;
+        });
+        place->on_closed([this, place](const auto&) { channels_.erase(place); });
+    }
+
+    GMainLoop* main_loop_;
+    std::list<Channel> channels_;
+    std::optional<PeerSession> session_;
+    int status_ = 1;
+};
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const std::string role = argc == 2 ? argv[1] : "";
+    if (role != "offer" && role != "answer") {
+        std::cerr << "usage: echo_peer offer|answer" << std::endl;
+        return 64;
+    }
+    return EchoPeer(role == "offer" ? PeerRole::Offer : PeerRole::Answer).run();
+}
