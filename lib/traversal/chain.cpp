@@ -57,7 +57,8 @@ ChainParts ChainParts::real() {
     return {.make_mapper = natterjack::make_mapper,
             .read_network = net::read_network,
             .read_servers = natterjack::read_servers,
-            .journal = Journal::of_user()};
+            .journal = Journal::of_user(),
+            .trace_hops = trace_two_hops()};
 }
 
 Chain::Chain(Loop loop, std::vector<Strategy> strategies, ChainParts parts)

@@ -12,16 +12,19 @@
 #include "net/network.hpp"
 #include "strategies/mapper.hpp"
 #include "traversal/journal.hpp"
+#include "traversal/outer_search.hpp"
 #include "traversal/servers.hpp"
 
 namespace natterjack {
 
 /// What the chain takes from the world, so that a test can give it another.
 struct ChainParts {
-    std::function<std::unique_ptr<Mapper>(Strategy, const Loop&, const Path&)> make_mapper;
+    MakeMapper make_mapper;
     std::function<Result<net::Network>()> read_network;
     std::function<Result<Servers>()> read_servers;
     Journal journal;
+    /// Empty: nobody looks beyond the first gateway.
+    TraceHops trace_hops;
 
     [[nodiscard]] static ChainParts real();
 };

@@ -19,6 +19,8 @@ constexpr Duration kSilence{1000};
 constexpr Duration kViewHeadStart{300};
 // One stage's mapping may not eat the time of all that come after it.
 constexpr Duration kMapLimit{3000};
+// What is left of the deadline when the gateway beyond has had its time: for the answer itself.
+constexpr Duration kAnswerSlack{50};
 
 std::string to_sentence(const Service& service) {
     std::string text = "answers";
@@ -50,7 +52,7 @@ void ChainAttempt::start() {
     }
     deadline_timer_.start_at(deadline_, [this] {
         const auto self = shared_from_this();
-        if (const auto late = std::exchange(waiting_for_view_, std::nullopt)) judge(*late);
+        if (const auto late = std::exchange(waiting_for_view_, std::nullopt)) settle(*late);
         race_->expire();
         pump();
     });
@@ -229,8 +231,51 @@ void ChainAttempt::handle_mapping(std::size_t index, Result<Mapping> answer) {
 }
 
 void ChainAttempt::judge(std::size_t index) {
-    const auto self = shared_from_this();
     view_timer_.stop();
+    if (may_look_beyond(stages_[index])) {
+        look_beyond(index);
+    } else {
+        settle(index);
+    }
+}
+
+bool ChainAttempt::may_look_beyond(const Stage& stage) const {
+    const auto& external = stage.mapping.external.address;
+    return parts_.trace_hops && stage.strategy != Strategy::Direct && !external.is_unspecified() &&
+           reach_of(external, around_->seen) == Reach::BehindAnotherNat;
+}
+
+void ChainAttempt::look_beyond(std::size_t index) {
+    const Stage& stage = stages_[index];
+    outer_search_ = std::make_unique<OuterSearch>(
+        loop_, parts_.make_mapper, parts_.trace_hops,
+        OuterSearch::Question{.path = stage.path,
+                              .inner = stage.mapping,
+                              .wish = request_for(stage),
+                              .strategies = strategies_,
+                              .seen = around_->seen,
+                              .started = started_,
+                              .deadline = deadline_ - kAnswerSlack},
+        [this, index](OuterSearch::Answer answer) { handle_outer(index, std::move(answer)); });
+}
+
+void ChainAttempt::handle_outer(std::size_t index, OuterSearch::Answer answer) {
+    const auto self = shared_from_this();
+    const auto ended = std::move(outer_search_); // its handler is running
+    Stage& stage = stages_[index];
+    outer_story_.insert(outer_story_.end(), answer.story.begin(), answer.story.end());
+    around_->beyond = std::move(answer.evidence);
+    if (answer.found) {
+        stage.outer = answer.found->gateway;
+        stage.mapping = stack(stage.mapping, answer.found->mapping);
+        stage.mapper = std::make_unique<StackedMapper>(loop_, parts_.make_mapper, stage.path,
+                                                       std::move(stage.mapper), *stage.outer);
+    }
+    settle(index);
+}
+
+void ChainAttempt::settle(std::size_t index) {
+    const auto self = shared_from_this();
     const auto reach = reach_of(stages_[index].mapping.external.address, around_->seen);
     race_->mapped(index, net::now(), reach == Reach::Anyone);
     pump();
@@ -286,6 +331,7 @@ void ChainAttempt::cancel() {
     deadline_timer_.stop();
     view_timer_.stop();
     view_.reset();
+    outer_search_.reset();
     for (Stage& stage : stages_) {
         if (stage.granted) take_back(stage);
     }
@@ -314,9 +360,21 @@ MappingRequest ChainAttempt::request_for(const Stage& stage) const {
 Lease ChainAttempt::lease_of(std::size_t index) {
     Stage& stage = stages_[index];
     stage.granted = false;
+    // A better stage that comes late is a protocol of a gateway whose outer one is known already.
+    for (const Stage& other : stages_) {
+        if (stage.outer || !other.outer || other.path.gateway != stage.path.gateway) continue;
+        stage.outer = other.outer;
+        stage.mapper = std::make_unique<StackedMapper>(loop_, parts_.make_mapper, stage.path,
+                                                       std::move(stage.mapper), *stage.outer);
+    }
+    const auto make = [make = parts_.make_mapper, strategy = stage.strategy, loop = loop_,
+                       path = stage.path, outer = stage.outer]() -> std::unique_ptr<Mapper> {
+        auto mapper = make(strategy, loop, path);
+        if (!outer) return mapper;
+        return std::make_unique<StackedMapper>(loop, make, path, std::move(mapper), *outer);
+    };
     return {.mapper = std::move(stage.mapper),
-            .make = [make = parts_.make_mapper, strategy = stage.strategy, loop = loop_,
-                     path = stage.path] { return make(strategy, loop, path); },
+            .make = make,
             .request = request_for(stage),
             .mapping = stage.mapping};
 }
@@ -324,6 +382,7 @@ Lease ChainAttempt::lease_of(std::size_t index) {
 Story ChainAttempt::story() const {
     Story out;
     for (const Stage& stage : stages_) out.push_back(stage.line);
+    out.insert(out.end(), outer_story_.begin(), outer_story_.end());
     return out;
 }
 

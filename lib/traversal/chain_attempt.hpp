@@ -36,6 +36,8 @@ private:
         std::unique_ptr<Mapper> mapper;
         Mapping mapping;
         bool granted = false; ///< The mapping stands, and this attempt owns it.
+        /// The gateway beyond that has its part in the mapping.
+        std::optional<OuterGateway> outer;
         StoryLine line;
     };
 
@@ -47,6 +49,10 @@ private:
     void map(std::size_t index);
     void handle_mapping(std::size_t index, Result<Mapping> answer);
     void judge(std::size_t index);
+    [[nodiscard]] bool may_look_beyond(const Stage& stage) const;
+    void look_beyond(std::size_t index);
+    void handle_outer(std::size_t index, OuterSearch::Answer answer);
+    void settle(std::size_t index);
     void look_from_outside();
     void handle_view(std::optional<IpAddress> seen);
     void report(std::size_t index);
@@ -76,6 +82,8 @@ private:
     std::unique_ptr<OutsideView> view_; // while it looks
     net::Timer view_timer_;             // ends a mapping's wait for it
     std::optional<std::size_t> waiting_for_view_;
+    std::unique_ptr<OuterSearch> outer_search_; // while it looks
+    Story outer_story_;
     /// Shared with the opening, which may outlive this.
     std::shared_ptr<Surroundings> around_ = std::make_shared<Surroundings>();
     std::optional<Error> refusal_; // of the best stage that answered and said no

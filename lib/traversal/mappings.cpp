@@ -37,8 +37,9 @@ ListedMapping listed(const JournalEntry& entry, Clock::time_point now) {
 }
 
 bool is_entry_of(const ListedMapping& listed, const Mapping& mapping) {
-    return listed.gateway == mapping.gateway && listed.transport == mapping.transport &&
-           listed.external.port == mapping.external.port && listed.internal == mapping.internal;
+    const Mapping& own = mapping.hops.empty() ? mapping : mapping.hops.front();
+    return listed.gateway == own.gateway && listed.transport == own.transport &&
+           listed.external.port == own.external.port && listed.internal == own.internal;
 }
 
 Mapping to_mapping(const ListedMapping& entry) {
@@ -183,6 +184,10 @@ private:
         if (known != listing_.mappings.end()) {
             known->ours = true;
             known->strategy = entry.mapping.strategy;
+            if (!entry.mapping.hops.empty()) { // the gateway knows its own half of it only
+                known->external = entry.mapping.external;
+                known->reach = reach_of(known->external.address, std::nullopt);
+            }
             return;
         }
         // An IGD's list is complete: what is missing there is gone. Other tables may be separate.
@@ -246,7 +251,11 @@ class RemoveWork final : public Question<Mappings::Listing> {
 public:
     RemoveWork(const Context& context, std::uint16_t port, Transport transport,
                std::chrono::milliseconds limit, ListHandler handler)
-        : Question(context, limit, std::move(handler)), port_(port), transport_(transport) {
+        : Question(context, limit, std::move(handler)),
+          loop_(context.loop),
+          make_mapper_(context.parts.make_mapper),
+          port_(port),
+          transport_(transport) {
         for (const JournalEntry& entry : journal_.read(Clock::now())) {
             const Mapping& mapping = entry.mapping;
             if (mapping.transport != transport_) continue;
@@ -262,6 +271,9 @@ private:
             return mapping.strategy == member.strategy && mapping.gateway == member.path.gateway;
         });
         if (mine != ours_.end()) {
+            if (!mine->hops.empty()) {
+                member.mapper = make_mapper_for(*mine, make_mapper_, loop_, member.path);
+            }
             unmap(member, *mine);
             return;
         }
@@ -330,7 +342,7 @@ private:
                             blind ? "accepts the deletion, as it does without a mapping, too"
                                   : "deleted " + port_name(mapping.external.port, transport_));
         };
-        const bool single_question = member.strategy != Strategy::Igd;
+        const bool single_question = member.strategy != Strategy::Igd && mapping.hops.empty();
         member.mapper->unmap(mapping, single_question ? silence() : deadline_, handler);
     }
 
@@ -357,6 +369,8 @@ private:
         return {Errc::Conflict, port_name(port_, transport_) + " belongs to another host"};
     }
 
+    Loop loop_;
+    MakeMapper make_mapper_;
     std::uint16_t port_;
     Transport transport_;
     std::vector<Mapping> ours_;

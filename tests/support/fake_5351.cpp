@@ -5,14 +5,14 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/netns.hpp"
-
 namespace natterjack::test {
 
 namespace {
 
-constexpr IpAddress kOtherAddress = IpAddress::v4(0xC0A84D42); // 192.168.77.66
-constexpr const char* kOtherNetwork = "192.168.77.66/24 dev gw0";
+/// 65 after the gateway's: 192.168.77.66.
+IpAddress other_address(const Place& place) {
+    return IpAddress::v4(place.address.to_v4() + 65);
+}
 constexpr Lifetime kEpoch(4242);
 
 std::unique_ptr<net::UdpSocket> open_socket(const Loop& loop, const Endpoint& where) {
@@ -26,18 +26,18 @@ std::unique_ptr<net::UdpSocket> open_socket(const Loop& loop, const Endpoint& wh
 
 } // namespace
 
-Fake5351::Fake5351(const Loop& loop) : loop_(loop) {
-    const InRouter in_router;
-    ip(std::string("address add ") + kOtherNetwork);
-    server_ = open_socket(loop, {kGateway, pcp::kServerPort});
-    other_port_ = open_socket(loop, {kGateway, 0});
-    other_address_ = open_socket(loop, {kOtherAddress, pcp::kServerPort});
+Fake5351::Fake5351(const Loop& loop, const Place& place) : loop_(loop), place_(place) {
+    const InNetwork inside(*place_.network);
+    ip("address add " + other_address(place_).to_string() + "/24 dev " + place_.link);
+    server_ = open_socket(loop, {place_.address, pcp::kServerPort});
+    other_port_ = open_socket(loop, {place_.address, 0});
+    other_address_ = open_socket(loop, {other_address(place_), pcp::kServerPort});
     server_->on_datagram([this](const Endpoint& from, ByteView payload) { handle(from, payload); });
 }
 
 Fake5351::~Fake5351() {
-    const InRouter in_router;
-    ip(std::string("address delete ") + kOtherNetwork);
+    const InNetwork inside(*place_.network);
+    ip("address delete " + other_address(place_).to_string() + "/24 dev " + place_.link);
 }
 
 std::size_t Fake5351::count(std::uint8_t version) const {

@@ -17,6 +17,7 @@
 
 #include "net/loop.hpp"
 #include "net/udp_socket.hpp"
+#include "tests/support/netns.hpp"
 #include "wire/natpmp.hpp"
 #include "wire/pcp.hpp"
 
@@ -75,7 +76,7 @@ public:
         pcp::Nonce nonce{}; ///< Zeros: made by NAT-PMP.
     };
 
-    explicit Fake5351(const Loop& loop);
+    explicit Fake5351(const Loop& loop, const Place& place = {});
     ~Fake5351();
     Fake5351(const Fake5351&) = delete;
     Fake5351& operator=(const Fake5351&) = delete;
@@ -109,6 +110,7 @@ private:
     void send(const Endpoint& to, const Reply& reply);
 
     Loop loop_;
+    Place place_;
     std::unique_ptr<net::UdpSocket> server_;
     std::unique_ptr<net::UdpSocket> other_port_;
     std::unique_ptr<net::UdpSocket> other_address_;

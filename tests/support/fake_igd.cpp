@@ -99,11 +99,11 @@ std::string listing_of(const std::vector<igd::PortEntry>& entries) {
 /// The two sockets of SSDP and the answers under way.
 class FakeIgd::Ssdp {
 public:
-    Ssdp(FakeIgd& igd, const Loop& loop, const IpAddress& address) : igd_(igd), loop_(loop) {
-        const InRouter inside;
-        const auto link = if_nametoindex(kGatewayLink);
-        unicast_ = open({address, ssdp::kPort});
-        other_port_ = open({address, 0});
+    Ssdp(FakeIgd& igd, const Loop& loop, const Place& place) : igd_(igd), loop_(loop) {
+        const InNetwork inside(*place.network);
+        const auto link = if_nametoindex(place.link.c_str());
+        unicast_ = open({place.address, ssdp::kPort});
+        other_port_ = open({place.address, 0});
         group_ = open({ssdp::kGroup, ssdp::kPort});
         EXPECT_TRUE(group_->join(ssdp::kGroup, link));
         unicast_->on_datagram([this](const Endpoint& from, ByteView payload) {
@@ -148,18 +148,18 @@ private:
     int next_ = 0;
 };
 
-FakeIgd::FakeIgd(const Loop& loop, const IpAddress& address) : loop_(loop), address_(address) {
+FakeIgd::FakeIgd(const Loop& loop, Place place) : loop_(loop), place_(std::move(place)) {
     restart();
-    ssdp_ = std::make_unique<Ssdp>(*this, loop_, address_);
+    ssdp_ = std::make_unique<Ssdp>(*this, loop_, place_);
 }
 
 FakeIgd::~FakeIgd() = default;
 
 void FakeIgd::restart() {
-    const InRouter inside;
+    const InNetwork inside(*place_.network);
     const auto serve_all = [this](const ScriptedRequest& request) { return serve(request); };
     // The old one goes last, so that the new one gets another port.
-    http_ = std::make_unique<ScriptedHttpServer>(loop_, Endpoint{address_, 0}, serve_all);
+    http_ = std::make_unique<ScriptedHttpServer>(loop_, Endpoint{place_.address, 0}, serve_all);
 }
 
 int FakeIgd::count(const std::string& action) const {

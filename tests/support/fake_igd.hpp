@@ -60,8 +60,7 @@ public:
         std::optional<igd::PortEntry> overwrites; ///< What additions put into the table instead.
         std::size_t capacity = 1000;              ///< 728 beyond.
     };
-    /// \a address must be one of the router's.
-    explicit FakeIgd(const Loop& loop, const IpAddress& address = kGateway);
+    explicit FakeIgd(const Loop& loop, Place place = {});
     ~FakeIgd();
     FakeIgd(const FakeIgd&) = delete;
     FakeIgd& operator=(const FakeIgd&) = delete;
@@ -90,7 +89,7 @@ private:
     [[nodiscard]] std::string description() const;
 
     Loop loop_;
-    IpAddress address_;
+    Place place_;
     std::unique_ptr<ScriptedHttpServer> http_;
     std::unique_ptr<Ssdp> ssdp_;
 };

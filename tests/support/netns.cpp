@@ -40,7 +40,7 @@ net::Fd current_network() {
                  "It needs network namespaces: run it as root, or as a user who may make user "
                  "namespaces\n(sysctl user.max_user_namespaces above 0; Debian and Ubuntu: sysctl "
                  "kernel.unprivileged_userns_clone=1,\nkernel.apparmor_restrict_unprivileged_userns"
-                 "=0; in a container: --privileged), and the package iproute2.\n",
+                 "=0; in a container: --privileged), and the packages iproute2 and nftables.\n",
                  what.c_str(), std::strerror(errno));
     std::exit(1);
 }
@@ -144,6 +144,16 @@ void forward() {
     write_file("/proc/sys/net/ipv6/conf/all/forwarding", "1");
 }
 
+/// What leaves by \a link comes from its address.
+void set_up_nat(const std::string& link) {
+    const auto ended = run({"nft", "table ip test_nat { chain out { type nat hook postrouting "
+                                   "priority srcnat; oifname \"" +
+                                       link + "\" masquerade; }; }"});
+    if (ended.code == 0) return;
+    errno = ended.code == -1 ? ENOENT : EINVAL;
+    die("`nft` said: " + ended.output);
+}
+
 } // namespace
 
 IpAddress host_v6() {
@@ -178,6 +188,9 @@ InNetwork::~InNetwork() {
 InRouter::InRouter() : InNetwork(router()) {
 }
 
+Place::Place(IpAddress at) : network(&router()), address(at) {
+}
+
 OuterRouter::OuterRouter(IpAddress wan, IpAddress lan) : wan_(wan), lan_(lan) {
     {
         const InRouter back; // unshare() leaves the router's network, this returns to the host's
@@ -191,19 +204,20 @@ OuterRouter::OuterRouter(IpAddress wan, IpAddress lan) : wan_(wan), lan_(lan) {
         set_up("route add default via " + lan_.to_string());
         set_up("route add default via fd78::1");
         forward();
+        set_up_nat("wan0");
     }
     const InNetwork in_outer(network_);
     set_up_link("lan1", lan_.to_string() + "/24", "fd78::1/64", "fe80::1/64");
     set_up("address add " + kPublic.to_string() + "/32 dev lo");
     set_up("address add 2a00:113::1/128 dev lo nodad");
     set_up("route add fd77::/64 via fd78::2");
-    set_up("route add 192.168.77.0/24 via " + wan_.to_string());
     forward();
 }
 
 OuterRouter::~OuterRouter() {
     const InRouter in_router;
     ip("link del wan0"); // and its routes
+    EXPECT_EQ(run({"nft", "delete table ip test_nat"}).code, 0);
 }
 
 void ip(const std::string& arguments) {

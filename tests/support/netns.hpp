@@ -13,6 +13,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include <natterjack/endpoint.hpp>
 
@@ -52,12 +53,24 @@ public:
     InRouter();
 };
 
+/// Where a gateway that a test plays has its sockets: the router unless said otherwise.
+struct Place {
+    Place(IpAddress at = kGateway); // NOLINT(*explicit*): an address of the router is a place
+    Place(const net::Fd& in_network, IpAddress at, std::string on_link)
+        : network(&in_network), address(at), link(std::move(on_link)) {}
+
+    const net::Fd* network;
+    IpAddress address;
+    std::string link = kGatewayLink; ///< For multicast.
+};
+
 /// A second router, which the first one's traffic goes through, while this lives:
 ///
 ///     router W/24 -- wan0 ~~~ lan1 -- G/24 outer router, W's network is its LAN
 ///            fd78::2/64               fd78::1/64        and 25.0.113.1, 2a00:113::1 its own
 ///
-/// Both forward; the first one's default routes (IPv4 and IPv6) lead to the second.
+/// Both forward; the first one's default routes (IPv4 and IPv6) lead to the second, and what it
+/// sends there by IPv4 comes from W (NAT by nftables).
 class OuterRouter {
 public:
     static constexpr IpAddress kPublic = IpAddress::v4(0x19007101); ///< 25.0.113.1.
@@ -73,6 +86,7 @@ public:
     [[nodiscard]] const IpAddress& lan() const { return lan_; } ///< The outer router's inside.
     /// For InNetwork.
     [[nodiscard]] const net::Fd& network() const { return network_; }
+    [[nodiscard]] Place place() const { return {network_, lan_, "lan1"}; }
 
 private:
     IpAddress wan_;

@@ -42,7 +42,8 @@ public:
                 },
                 .read_network = [this]() -> Result<net::Network> { return network; },
                 .read_servers = []() -> Result<Servers> { return Servers{}; },
-                .journal = Journal(std::move(journal_directory))};
+                .journal = Journal(std::move(journal_directory)),
+                .trace_hops = trace_hops};
     }
 
     /// Says yes to every removal that waits: for the end of a test.
@@ -69,6 +70,7 @@ public:
     static constexpr IpAddress kHost = IpAddress::v4(0xC0A80102);
 
     net::Network network = home();
+    TraceHops trace_hops; ///< Empty: nobody looks beyond the gateway.
 
 private:
     class ScriptedMapper final : public Mapper {

@@ -116,10 +116,10 @@ std::optional<Error> NatPmpMapper::why_not(const MappingRequest& request) const 
         return Error{Errc::InvalidArgument, "NAT-PMP cannot open a port for ever: name a lifetime"};
     }
     const auto& host = request.internal.address;
-    if (!host.is_unspecified() && host != path_.source) {
+    if (!host.is_unspecified() && host != path_.client()) {
         return Error{Errc::InvalidArgument,
                      "NAT-PMP opens ports for the host that asks only, which is " +
-                         path_.source.to_string() + " and not " + host.to_string() +
+                         path_.client().to_string() + " and not " + host.to_string() +
                          ": run this there, or use IGD"};
     }
     return why_not();
@@ -186,7 +186,7 @@ void NatPmpMapper::map(const MappingRequest& request, TimePoint deadline, MapHan
     wish->handler = std::move(handler);
     wish->mapping.strategy = Strategy::NatPmp;
     wish->mapping.transport = request.transport;
-    wish->mapping.internal = {path_.source, request.internal.port};
+    wish->mapping.internal = {path_.client(), request.internal.port};
     wish->mapping.gateway = path_.gateway;
     wish->mapping.description = request.description;
 

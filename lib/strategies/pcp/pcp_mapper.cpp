@@ -26,13 +26,13 @@ IpAddress unspecified_like(const IpAddress& address) {
 pcp::Request map_request(const Path& path, const Mapping& mapping, Lifetime lifetime) {
     pcp::Request request;
     request.lifetime = lifetime;
-    request.client = path.source;
+    request.client = path.client();
     request.body = pcp::Map{.nonce = mapping.nonce,
                             .protocol = pcp::protocol_of(mapping.transport),
                             .internal_port = mapping.internal.port,
                             .external_port = mapping.external.port,
                             .external = mapping.external.address};
-    if (mapping.internal.address != path.source) {
+    if (mapping.internal.address != path.client()) {
         request.options.third_party = mapping.internal.address;
     }
     return request;
@@ -155,7 +155,7 @@ void PcpMapper::probe(TimePoint deadline, std::function<void(Result<Service>)> h
         return;
     }
     pcp::Request announce;
-    announce.client = path_.source;
+    announce.client = path_.client();
     ask(std::move(announce), deadline, [handler = std::move(handler)](const Answer& answer) {
         if (answer) {
             handler(Service{});
@@ -183,7 +183,7 @@ void PcpMapper::map(const MappingRequest& request, TimePoint deadline, MapHandle
     wish.draft.strategy = Strategy::Pcp;
     wish.draft.transport = request.transport;
     wish.draft.internal = request.internal;
-    if (request.internal.address.is_unspecified()) wish.draft.internal.address = path_.source;
+    if (request.internal.address.is_unspecified()) wish.draft.internal.address = path_.client();
     wish.draft.external = {unspecified_like(path_.source), request.external_port};
     wish.draft.gateway = path_.gateway;
     wish.draft.description = request.description;
