@@ -61,6 +61,15 @@ TEST(Topology, ASiteWithoutRouterHasAPublicAddress) {
     EXPECT_EQ(environment.at("NATLAB_HOST"), environment.at("NATLAB_WAN"));
 }
 
+TEST(Topology, WhatBelongsToNobodyIsLostOutside) {
+    const auto plan = plan_lab({site("a", "none")}, true);
+    const auto& routes = plan.find("internet")->routes;
+    EXPECT_EQ(std::count_if(routes.begin(), routes.end(),
+                            [](const auto& each) { return each.starts_with("default via "); }),
+              1);
+    EXPECT_FALSE(plan.find("outside")->forwards);
+}
+
 TEST(Topology, HostIsAnotherNameForA) {
     const auto plan = plan_lab({site("a", "none")}, false);
     EXPECT_EQ(plan.find("host"), plan.find("a"));

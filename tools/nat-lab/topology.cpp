@@ -109,7 +109,11 @@ void add_internet(Plan& plan, bool servers) {
         internet.loopback = {std::string(kStun) + "/32", std::string(kStun2) + "/32"};
         plan.daemons.push_back(coturn(internet.name, kStun, kStun2));
     }
-    internet.routes = {std::string(kOutside2) + "/32 via " + std::string(kOutside)};
+    // The last one: what belongs to nobody is lost without a word, at a host that does not forward.
+    // Were it unreachable, coturn would end a client's relay with the first datagram for such an
+    // address (a peer's private one, say).
+    internet.routes = {std::string(kOutside2) + "/32 via " + std::string(kOutside),
+                       "default via " + std::string(kOutside)};
     plan.nodes.push_back(std::move(internet));
 
     Node outside;
