@@ -147,7 +147,6 @@ private:
     std::vector<std::string> notes_;
     std::size_t awaited_ = 0;
     bool relays_asked_ = false;
-    bool mapping_answered_ = false;
     bool gathered_ = false;
     std::optional<ice::IceAgent::Pair> pair_;
     std::optional<PeerPath> path_;

@@ -262,14 +262,25 @@ void DtlsSession::fail(Error error) {
     error_ = std::move(error);
 }
 
+namespace {
+
+/// In quotes, or the number of what has no name.
+std::string alert_name(int alert) {
+    if (alert > GNUTLS_A_NO_APPLICATION_PROTOCOL) return std::to_string(alert); // the last one
+    const char* name = gnutls_alert_get_name(static_cast<gnutls_alert_description_t>(alert));
+    return name != nullptr ? '"' + std::string(name) + '"' : std::to_string(alert);
+}
+
+} // namespace
+
 void DtlsSession::fail_from(int rc) {
     if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED) {
-        const auto alert = gnutls_alert_get(tls_->handle);
-        const char* const name = gnutls_alert_get_name(alert);
+        // A number: the peer may send one that is no value of GnuTLS's enumeration.
+        const auto alert = static_cast<int>(gnutls_alert_get(tls_->handle));
         fail({Errc::Refused,
-              std::string("the peer ended DTLS with the alert \"") + (name ? name : "?") +
-                  "\"; it may have another fingerprint of us",
-              static_cast<int>(alert)});
+              "the peer ended DTLS with the alert " + alert_name(alert) +
+                  "; it may have another fingerprint of us",
+              alert});
         return;
     }
     // Tell the peer why; what GnuTLS has no alert for is sent as internal_error.

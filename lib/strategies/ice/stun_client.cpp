@@ -76,12 +76,12 @@ struct StunClient::Tap {
     static GSourceFuncs* functions() {
         static GSourceFuncs functions = {
             nullptr,
-            [](GSource* source) -> gboolean {
-                auto* own = reinterpret_cast<Source*>(source);
+            [](GSource* itself) -> gboolean {
+                auto* own = reinterpret_cast<Source*>(itself);
                 return (own->poll.revents & G_IO_IN) != 0 && own->client->has_answer();
             },
-            [](GSource* source, GSourceFunc, gpointer) -> gboolean {
-                reinterpret_cast<Source*>(source)->client->take_answer();
+            [](GSource* itself, GSourceFunc, gpointer) -> gboolean {
+                reinterpret_cast<Source*>(itself)->client->take_answer();
                 return G_SOURCE_CONTINUE; // no effect when take_answer() destroyed it
             },
             nullptr,
