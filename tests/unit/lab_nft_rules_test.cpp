@@ -157,6 +157,20 @@ TEST(NftRules, PortMappingHasChainsOfItsOwn) {
     EXPECT_FALSE(has(rules_for("eim/apdf"), "upnp"));
 }
 
+TEST(NftRules, TheLabsOwnGatewayFillsTables) {
+    const auto rules = rules_for("home,server=own");
+    EXPECT_EQ(chain(rules, "upnp_prerouting"),
+              "meta l4proto { tcp, udp } dnat ip to meta l4proto . th dport map @mapped_in\n");
+    EXPECT_EQ(chain(rules, "upnp_postrouting"),
+              "meta l4proto { tcp, udp } masquerade to "
+              ":meta l4proto . ip saddr . th sport map @mapped_out\n");
+    EXPECT_EQ(
+        chain(rules, "upnp_forward"),
+        "meta l4proto { tcp, udp } meta l4proto . ip daddr . th dport @mapped_hosts accept\n");
+    EXPECT_FALSE(has(rules_for("home"), "@mapped"));
+    EXPECT_FALSE(has(rules_for("eim/eif,pcp,server=own"), "version")); // it answers itself
+}
+
 TEST(NftRules, MiniupnpdsOwnRulesComeBeforeTheRoutersMapping) {
     const auto postrouting = chain(rules_for("home"), "postrouting");
     EXPECT_LT(postrouting.find("jump"), postrouting.find("masquerade"));

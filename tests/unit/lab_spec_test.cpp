@@ -160,9 +160,10 @@ TEST(LabSpec, LimitsAreInclusive) {
 
 TEST(LabSpec, NamesTheBadWordAndWhatMayStandThere) {
     EXPECT_EQ(refusal("symmetric"), "unknown NAT 'symmetric'; it is MAPPING/FILTERING (eim, adm or "
-                                    "apdm; eif, adf or apdf), or one of none, blocked, home");
+                                    "apdm; eif, adf or apdf), or one of none, blocked, home, cgn");
     EXPECT_EQ(refusal("home,upnp"),
               "unknown option 'upnp'; options are igd, igd1, natpmp, pcp, "
+              "server=miniupnpd|own|liar, external=ADDRESS, lan=private|shared, "
               "ports=preserve|sequential|random, block=FIRST-LAST, hairpin=off|internal|external, "
               "timeout=TIME, stream-timeout=TIME, closed=reject|drop, firewall, delay=TIME, "
               "jitter=TIME, loss=PERCENT%, lan-delay=TIME, lan-jitter=TIME, "
@@ -224,10 +225,52 @@ TEST(LabSpec, RefusesWhatItDoesNotKnow) {
              "home,lan-",
              "home,lan-igd",
              "home,home",
-             "home>home",
+             "home>",
+             ">home",
+             "home>>home",
+             "home>none",
+             "none>home",
+             "home>home,firewall",
+             "home>home,lan-delay=1ms",
+             "home>home>home>home>home",
+             "home,server=mine",
+             "home,lan=wide",
+             "home,external=25.0.0.1",
+             "home,server=own,external=25.0.0",
+             "home,server=own,external=25.0.0.256",
+             "home,server=own,external=25.0.0.1.",
+             "home,server=own,external=::1",
          }) {
         EXPECT_NE(refusal(text), "accepted") << text;
     }
+}
+
+TEST(LabSpec, RoutersStandBehindEachOther) {
+    const auto site = parse_spec("home,delay=5ms,lan-delay=1ms,firewall>cgn,pcp,delay=9ms");
+    ASSERT_TRUE(site);
+    ASSERT_EQ(site->routers.size(), 2U);
+    EXPECT_EQ(site->host_link.delay, 1ms);
+    EXPECT_TRUE(site->firewall);
+    EXPECT_EQ(site->routers[0].uplink.delay, 5ms);
+    EXPECT_EQ(site->routers[1].uplink.delay, 9ms);
+    EXPECT_FALSE(site->routers[0].shared_lan);
+    EXPECT_TRUE(site->routers[1].shared_lan);
+    EXPECT_TRUE(site->routers[0].port_mapping.igd);
+    EXPECT_FALSE(site->routers[1].port_mapping.igd);
+    EXPECT_TRUE(site->routers[1].port_mapping.pcp);
+}
+
+TEST(LabSpec, TheRouterBehindAnotherHasTheServerThatMapsThere) {
+    const auto server = [](const char* text, std::size_t depth) {
+        const auto site = parse_spec(text);
+        return site ? site->routers.at(depth).port_mapping.server : Server::Unsaid;
+    };
+    EXPECT_EQ(server("home", 0), Server::Miniupnpd);
+    EXPECT_EQ(server("home>home", 0), Server::Own);
+    EXPECT_EQ(server("home>home", 1), Server::Miniupnpd);
+    EXPECT_EQ(server("home,server=miniupnpd>home", 0), Server::Miniupnpd);
+    EXPECT_EQ(server("home,server=liar", 0), Server::Liar);
+    EXPECT_EQ(router_of("home,server=own,external=25.0.9.9").port_mapping.external, "25.0.9.9");
 }
 
 TEST(LabSpec, WithoutRouterNothingMapsPorts) {

@@ -32,6 +32,42 @@ TEST(Topology, ASiteWithARouter) {
     EXPECT_TRUE(plan.daemons.empty());
 }
 
+TEST(Topology, RoutersBehindEachOther) {
+    const auto plan = plan_lab({site("a", "home>cgn"), site("b", "home>home>home")}, false);
+    EXPECT_EQ(node_names(plan),
+              (std::set<std::string>{"a", "b", "router-a", "router-a-2", "router-b", "router-b-2",
+                                     "router-b-3", "internet", "outside"}));
+    const auto joined = [&](const char* near, const char* near_address, const char* far,
+                            const char* far_address) {
+        return std::any_of(plan.links.begin(), plan.links.end(), [&](const Link& link) {
+            return link.near.node == near && link.near.address == near_address &&
+                   link.far.node == far && link.far.address == far_address;
+        });
+    };
+    EXPECT_TRUE(joined("a", "192.168.1.10/24", "router-a", "192.168.1.1/24"));
+    EXPECT_TRUE(joined("router-a", "100.64.11.2/24", "router-a-2", "100.64.11.1/24"));
+    EXPECT_TRUE(joined("router-a-2", "25.0.113.2/24", "internet", "25.0.113.1/24"));
+    EXPECT_TRUE(joined("router-b-2", "192.168.22.2/24", "router-b-3", "192.168.22.1/24"));
+    EXPECT_EQ(plan.find("router-a")->routes, std::vector<std::string>{"default via 100.64.11.1"});
+    const auto& environment = plan.find("a")->environment;
+    EXPECT_EQ(environment.at("NATLAB_GATEWAY"), "192.168.1.1");
+    EXPECT_EQ(environment.at("NATLAB_GATEWAY2"), "100.64.11.1");
+    EXPECT_EQ(environment.at("NATLAB_WAN"), "25.0.113.2");
+}
+
+TEST(Topology, TheLabsOwnGatewayIsToldWhatToOffer) {
+    const auto command = [](const char* spec) {
+        return plan_lab({site("a", spec)}, false).daemons.at(0).command;
+    };
+    using Words = std::vector<std::string>;
+    EXPECT_EQ(command("eim/apdf,igd1,natpmp,server=own"),
+              (Words{"nat-lab-gateway", "--lan=lan0", "--wan=wan0", "--address=192.168.1.1",
+                     "--table=natlab", "--igd=1", "--natpmp"}));
+    EXPECT_EQ(command("eim/apdf,igd,pcp,server=liar,external=25.0.9.9"),
+              (Words{"nat-lab-gateway", "--lan=lan0", "--wan=wan0", "--address=192.168.1.1",
+                     "--table=natlab", "--igd=2", "--pcp", "--liar", "--external=25.0.9.9"}));
+}
+
 TEST(Topology, ARoutersTimeoutsAreConntracks) {
     const auto switches = [](const char* spec) {
         const auto plan = plan_lab({site("a", spec)}, false);

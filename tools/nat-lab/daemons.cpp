@@ -6,6 +6,20 @@
 
 namespace natterjack::lab {
 
+namespace {
+
+void await_port_mapping(Daemon& daemon, const PortMapping& offered, std::string_view gateway) {
+    if (offered.igd) {
+        daemon.sockets.push_back({false, "", kSsdpPort});
+        daemon.sockets.push_back({true, "", kIgdHttpPort});
+    }
+    if (offered.natpmp || offered.pcp) {
+        daemon.sockets.push_back({false, std::string(gateway), kPcpPort});
+    }
+}
+
+} // namespace
+
 Daemon coturn(const std::string& node, std::string_view first, std::string_view second) {
     const auto state = std::string(kStateDirectory);
     Daemon daemon;
@@ -80,12 +94,23 @@ Daemon miniupnpd(const std::string& node, const PortMapping& offered, std::strin
                     "\nupnp_forward_chain=" + std::string(kUpnpForward) +
                     "\nupnp_nat_chain=" + std::string(kUpnpPrerouting) +
                     "\nupnp_nat_postrouting_chain=" + std::string(kUpnpPostrouting) + "\n";
-    if (offered.igd) {
-        daemon.sockets.push_back({false, "", kSsdpPort});
-        daemon.sockets.push_back({true, "", kIgdHttpPort});
-    }
-    if (offered.natpmp || offered.pcp)
-        daemon.sockets.push_back({false, std::string(gateway), kPcpPort});
+    await_port_mapping(daemon, offered, gateway);
+    return daemon;
+}
+
+Daemon own_gateway(const std::string& node, const PortMapping& offered, std::string_view gateway) {
+    Daemon daemon;
+    daemon.name = "gateway-" + node;
+    daemon.node = node;
+    daemon.command = {"nat-lab-gateway", "--lan=" + std::string(kLanInterface),
+                      "--wan=" + std::string(kWanInterface), "--address=" + std::string(gateway),
+                      "--table=" + std::string(kTable)};
+    if (offered.igd) daemon.command.emplace_back(offered.igd_v1 ? "--igd=1" : "--igd=2");
+    if (offered.natpmp) daemon.command.emplace_back("--natpmp");
+    if (offered.pcp) daemon.command.emplace_back("--pcp");
+    if (offered.server == Server::Liar) daemon.command.emplace_back("--liar");
+    if (!offered.external.empty()) daemon.command.push_back("--external=" + offered.external);
+    await_port_mapping(daemon, offered, gateway);
     return daemon;
 }
 

@@ -26,4 +26,8 @@ inline constexpr std::string_view kTurnPassword = "natlab";
 [[nodiscard]] Daemon miniupnpd(const std::string& node, const PortMapping& offered,
                                std::string_view gateway);
 
+/// nat-lab-gateway, in miniupnpd's place.
+[[nodiscard]] Daemon own_gateway(const std::string& node, const PortMapping& offered,
+                                 std::string_view gateway);
+
 } // namespace natterjack::lab

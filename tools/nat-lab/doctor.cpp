@@ -41,10 +41,10 @@ KernelSwitches read_switches() {
 
 std::vector<Check> check_all_programs() {
     std::vector<Check> checks;
-    for (const auto& [program, package] : requirements()) {
+    for (const auto& [program, remedy] : requirements()) {
         const auto path = find_program(program);
         checks.push_back({std::string(program), path.has_value(), path.value_or("not found"),
-                          path ? "" : "apt-get install " + std::string(package)});
+                          path ? "" : std::string(remedy)});
     }
     return checks;
 }
@@ -70,7 +70,9 @@ Result<void> try_program(const std::vector<std::string>& command, const std::str
 std::string trial_rules() {
     RouterSpec router;
     router.filtering = Filtering::AddressDependent;
-    router.port_mapping = {true, false, true, false};
+    router.port_mapping.igd = router.port_mapping.natpmp = true;
+    router.hairpin = Hairpin::External;
+    router.ports = Ports::Random;
     return nft_rules(router);
 }
 

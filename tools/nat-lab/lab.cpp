@@ -79,10 +79,11 @@ std::string indented(const std::string& text) {
 
 const std::vector<Requirement>& requirements() {
     static const std::vector<Requirement> all{
-        {"ip", "iproute2"},
-        {"nft", "nftables"},
-        {"miniupnpd", "miniupnpd-nftables"},
-        {"turnserver", "coturn"},
+        {"ip", "apt-get install iproute2"},
+        {"nft", "apt-get install nftables"},
+        {"miniupnpd", "apt-get install miniupnpd-nftables"},
+        {"turnserver", "apt-get install coturn"},
+        {"nat-lab-gateway", "install nat-lab whole: this belongs to it"},
     };
     return all;
 }
@@ -98,7 +99,7 @@ Result<void> check_programs(const Plan& plan) {
         const bool needed = is_server || program == "ip" || (program == "nft" && makes_rules);
         if (!needed || find_program(program)) continue;
         return Error{Errc::NotFound, "this lab needs the program '" + std::string(program) +
-                                         "': apt-get install " + std::string(requirement.package)};
+                                         "': " + std::string(requirement.remedy)};
     }
     return {};
 }

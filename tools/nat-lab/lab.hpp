@@ -108,10 +108,10 @@ private:
     UniqueFd relay_control_;                     ///< The writing end of the relay's pipe.
 };
 
-/// A program that labs run, and the Debian package that has it.
+/// A program that labs run, and how to get it.
 struct Requirement {
     std::string_view program;
-    std::string_view package;
+    std::string_view remedy;
 };
 
 /// All programs that some lab runs.

@@ -33,10 +33,12 @@ Examples:
   nat-lab run --nat eim/apdf,delay=40ms,loss=2% -- sh -c 'turnutils_natdiscovery -m ${NATLAB_STUN%:*}'
   nat-lab run --a home --b apdm/apdf -- 'a: ping -c1 $NATLAB_B_WAN' 'outside: ip address'
 
-SPEC is MAPPING/FILTERING (eim, adm or apdm; eif, adf or apdf), 'none', 'blocked' or 'home', and
-options: igd, igd1, natpmp, pcp, ports=preserve|sequential|random, block=1024-2047,
+SPEC is MAPPING/FILTERING (eim, adm or apdm; eif, adf or apdf), 'none', 'blocked',
+'home' or 'cgn', and options: igd, igd1, natpmp, pcp, server=miniupnpd|own|liar, external=ADDRESS,
+lan=private|shared, ports=preserve|sequential|random, block=1024-2047,
 hairpin=off|internal|external, timeout=30s, stream-timeout=120s, firewall, closed=reject|drop,
-delay=40ms, jitter=5ms, loss=2%, lan-delay=, lan-jitter=, lan-loss=. See nat-lab(1).)";
+delay=40ms, jitter=5ms, loss=2%, lan-delay=, lan-jitter=, lan-loss=. Routers stand behind each other with
+'>' between, the host's own first: 'home>cgn'. See nat-lab(1).)";
 
 constexpr const char* kExecExamples = R"(
 To be called by commands inside a lab.

@@ -94,11 +94,32 @@ void add_memory(Text& text, const RouterSpec& router) {
     }
 }
 
-void add_upnp_chains(Text& text) {
-    for (const auto name : {kUpnpForward, kUpnpPrerouting, kUpnpPostrouting}) {
+/// Empty for miniupnpd, which writes rules; with rules that look into tables for nat-lab-gateway,
+/// which fills those.
+void add_upnp_chains(Text& text, const PortMapping& offered) {
+    if (!offered.any()) return;
+    const bool tables = offered.server != Server::Miniupnpd;
+    const auto chain = [&](std::string_view name, const std::string& rule) {
         text.open("chain " + std::string(name));
+        if (tables) text.line(rule);
         text.close();
-    }
+    };
+    const auto table = [&](std::string_view kind, std::string_view name, std::string_view type) {
+        if (!tables) return;
+        text.open(std::string(kind) + " " + std::string(name));
+        text.line("type " + std::string(type));
+        text.close();
+    };
+    table("map", kMappedIn, "inet_proto . inet_service : ipv4_addr . inet_service");
+    table("map", kMappedOut, "inet_proto . ipv4_addr . inet_service : inet_service");
+    table("set", kMappedHosts, "inet_proto . ipv4_addr . inet_service");
+    const std::string both(kBothTransports);
+    chain(kUpnpForward,
+          both + "meta l4proto . ip daddr . th dport @" + std::string(kMappedHosts) + " accept");
+    chain(kUpnpPrerouting,
+          both + "dnat ip to meta l4proto . th dport map @" + std::string(kMappedIn));
+    chain(kUpnpPostrouting, both + "masquerade to :meta l4proto . ip saddr . th sport map @" +
+                                std::string(kMappedOut));
 }
 
 void add_prerouting(Text& text, const RouterSpec& router) {
@@ -215,7 +236,7 @@ std::string port(std::uint16_t number) {
 /// the first byte of the payload (RFC 6886 section 3, RFC 6887 section 7). Without conntrack: one
 /// client may ask in both versions from the same port.
 void add_version_detour(Text& text, const PortMapping& offered) {
-    if (offered.natpmp == offered.pcp) return;
+    if (!needs_version_answerer(offered)) return;
     const std::string version_other = std::string("@th,64,8 != ") + (offered.pcp ? "2 " : "0 ");
     text.open("chain version_request");
     text.line("type filter hook prerouting priority raw; policy accept;");
@@ -286,7 +307,7 @@ std::string nft_rules(const RouterSpec& router) {
     Text text;
     text.open("table inet " + std::string(kTable));
     add_memory(text, router);
-    if (router.port_mapping.any()) add_upnp_chains(text);
+    add_upnp_chains(text, router.port_mapping);
     add_prerouting(text, router);
     add_postrouting(text, router);
     add_remember(text, router);

@@ -20,6 +20,11 @@ inline constexpr std::string_view kUpnpForward = "upnp_forward";
 inline constexpr std::string_view kUpnpPrerouting = "upnp_prerouting";
 inline constexpr std::string_view kUpnpPostrouting = "upnp_postrouting";
 
+/// What nat-lab-gateway fills, in the same table.
+inline constexpr std::string_view kMappedIn = "mapped_in";
+inline constexpr std::string_view kMappedOut = "mapped_out";
+inline constexpr std::string_view kMappedHosts = "mapped_hosts";
+
 /// A complete ruleset for `nft -f`, indented and commented for people.
 [[nodiscard]] std::string nft_rules(const RouterSpec& router);
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <system_error>
 
@@ -57,8 +58,12 @@ std::optional<std::string> find_program(std::string_view program) {
         if (colon == std::string_view::npos) break;
         rest.remove_prefix(colon + 1);
     }
-    for (const auto* directory : {"/usr/local/sbin/", "/usr/sbin/", "/sbin/"}) {
-        const auto candidate = directory + std::string(program);
+    std::error_code error;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+    for (const auto& directory :
+         {std::filesystem::path("/usr/local/sbin"), std::filesystem::path("/usr/sbin"),
+          std::filesystem::path("/sbin"), self, self.parent_path() / "libexec" / "natterjack"}) {
+        const auto candidate = directory / program;
         if (is_program(candidate)) return candidate;
     }
     return std::nullopt;

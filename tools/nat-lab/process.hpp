@@ -31,8 +31,9 @@ struct ChildOptions {
     Environment environment; ///< Added to the caller's own.
 };
 
-/// The absolute path of \a program, looked for in PATH and then in /usr/sbin and /sbin, which the
-/// PATH of ordinary users lacks on Debian. Nothing if there is no such program.
+/// The absolute path of \a program, looked for in PATH, then in /usr/sbin and /sbin, which the PATH
+/// of ordinary users lacks on Debian, then beside this program and in its libexec. Nothing if there
+/// is no such program.
 [[nodiscard]] std::optional<std::string> find_program(std::string_view program);
 
 /// Starts \a command (first word: the program, as find_program() finds it).

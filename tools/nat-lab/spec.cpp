@@ -30,11 +30,17 @@ constexpr std::array<std::pair<std::string_view, Ports>, 3> kPorts{
     {{"preserve", Ports::Preserve}, {"sequential", Ports::Sequential}, {"random", Ports::Random}}};
 constexpr std::array<std::pair<std::string_view, Hairpin>, 3> kHairpins{
     {{"off", Hairpin::Off}, {"internal", Hairpin::Internal}, {"external", Hairpin::External}}};
+constexpr std::array<std::pair<std::string_view, bool>, 2> kLans{
+    {{"private", false}, {"shared", true}}};
+constexpr std::array<std::pair<std::string_view, Server>, 3> kServers{
+    {{"miniupnpd", Server::Miniupnpd}, {"own", Server::Own}, {"liar", Server::Liar}}};
+constexpr std::size_t kMaxRouters = 4;
 constexpr std::array<std::pair<std::string_view, ClosedPorts>, 2> kClosed{
     {{"reject", ClosedPorts::Reject}, {"drop", ClosedPorts::Drop}}};
 
 constexpr std::string_view kOptions =
-    "igd, igd1, natpmp, pcp, ports=preserve|sequential|random, block=FIRST-LAST, "
+    "igd, igd1, natpmp, pcp, server=miniupnpd|own|liar, external=ADDRESS, lan=private|shared, "
+    "ports=preserve|sequential|random, block=FIRST-LAST, "
     "hairpin=off|internal|external, timeout=TIME, stream-timeout=TIME, closed=reject|drop, "
     "firewall, delay=TIME, jitter=TIME, loss=PERCENT%, lan-delay=TIME, lan-jitter=TIME, "
     "lan-loss=PERCENT%";
@@ -153,6 +159,20 @@ Result<PortBlock> parse_block(std::string_view option, std::string_view text) {
     return PortBlock{*first, *last};
 }
 
+/// True for four numbers of 0 to 255 with dots between.
+bool is_address(std::string_view text) {
+    for (int part = 0; part < 4; ++part) {
+        const auto dot = part < 3 ? text.find('.') : text.size();
+        if (dot > text.size()) return false;
+        std::uint8_t number = 0;
+        const auto* end = text.data() + dot;
+        const auto parsed = std::from_chars(text.data(), end, number);
+        if (parsed.ec != std::errc() || parsed.ptr != end) return false;
+        text.remove_prefix(std::min(dot + 1, text.size()));
+    }
+    return true;
+}
+
 /// Sets \a field to what \a value means. False: \a value is not in \a table.
 template<typename Value, std::size_t Size>
 bool choose(Value& field, std::string_view value,
@@ -176,6 +196,13 @@ Result<bool> apply_router_option(RouterSpec& router, std::string_view option, st
     if (name == "ports") return choose(router.ports, value, kPorts);
     if (name == "hairpin") return choose(router.hairpin, value, kHairpins);
     if (name == "closed") return choose(router.closed, value, kClosed);
+    if (name == "lan") return choose(router.shared_lan, value, kLans);
+    if (name == "server") return choose(offered.server, value, kServers);
+    if (name == "external") {
+        if (!is_address(value)) return bad(quoted(option) + ": it must look like 192.168.1.2");
+        offered.external = value;
+        return true;
+    }
     if (name == "block") {
         const auto block = parse_block(option, value);
         if (!block) return block.error();
@@ -227,6 +254,7 @@ std::optional<SiteSpec> parse_base(std::string_view word) {
     SiteSpec site;
     if (word == "none") return site;
     RouterSpec router;
+    router.port_mapping.server = Server::Unsaid;
     if (word == "blocked") {
         router.udp_blocked = true;
     } else {
@@ -248,6 +276,9 @@ Result<void> check_router(const RouterSpec& router) {
     if (router.udp_blocked && router.port_mapping.any()) {
         return bad("'blocked' lets nothing in: igd, natpmp and pcp cannot stand beside it");
     }
+    if (!router.port_mapping.external.empty() && router.port_mapping.server == Server::Miniupnpd) {
+        return bad("'external=' needs 'server=own' or 'server=liar'");
+    }
     if (router.ports == Ports::Preserve && router.mapping != Mapping::EndpointIndependent) {
         return bad("'ports=preserve' gives one port for all destinations, which is 'eim'");
     }
@@ -267,14 +298,64 @@ Error unknown_base(std::string_view word) {
                allowed);
 }
 
-std::vector<std::string_view> split(std::string_view text) {
+std::vector<std::string_view> split(std::string_view text, char separator) {
     std::vector<std::string_view> words;
     for (;;) {
-        const auto comma = text.find(',');
-        words.push_back(text.substr(0, comma));
-        if (comma == std::string_view::npos) return words;
-        text.remove_prefix(comma + 1);
+        const auto end = text.find(separator);
+        words.push_back(text.substr(0, end));
+        if (end == std::string_view::npos) return words;
+        text.remove_prefix(end + 1);
     }
+}
+
+Result<SiteSpec> parse_parts(std::string_view text);
+
+/// One part of a SPEC. Of a preset with several routers, the options are those of the host's own,
+/// but delay and loss those of the last one's uplink.
+Result<SiteSpec> parse_part(std::string_view text) {
+    const auto words = split(text, ',');
+    auto site = parse_base(words.front());
+    for (const auto& preset : presets()) {
+        if (words.front() != preset.name) continue;
+        const auto parsed = parse_parts(preset.spec);
+        if (!parsed) return parsed.error();
+        site = *parsed;
+    }
+    if (!site) return unknown_base(words.front());
+    for (const auto option : std::vector(words.begin() + 1, words.end())) {
+        const auto applied = apply_option(*site, option);
+        if (!applied) return applied.error();
+    }
+    return *std::move(site);
+}
+
+/// Puts the routers of \a outer behind those of \a site.
+Result<void> stack(SiteSpec& site, SiteSpec outer, std::string_view text) {
+    if (site.routers.empty() || outer.routers.empty()) {
+        return bad("'none' is no router: nothing can stand before or behind it");
+    }
+    if (outer.firewall || outer.host_link.relayed) {
+        return bad(quoted(text) + ": the host's firewall and link are said of its own router");
+    }
+    for (auto& router : outer.routers) site.routers.push_back(std::move(router));
+    if (site.routers.size() > kMaxRouters) {
+        return bad("at most " + std::to_string(kMaxRouters) + " routers stand behind each other");
+    }
+    return {};
+}
+
+/// A whole SPEC, without what only the whole decides.
+Result<SiteSpec> parse_parts(std::string_view text) {
+    const auto parts = split(text, '>');
+    auto site = parse_part(parts.front());
+    for (const auto part : std::vector(parts.begin() + 1, parts.end())) {
+        if (!site) break;
+        auto outer = parse_part(part);
+        if (!outer) return outer.error();
+        const auto stacked = stack(*site, *std::move(outer), part);
+        if (!stacked) return stacked.error();
+    }
+    return site;
 }
 
 } // namespace
@@ -283,12 +364,14 @@ const std::vector<Preset>& presets() {
     static const std::vector<Preset> all{
         {"home", "eim/apdf,igd,natpmp,pcp",
          "a home router whose ports programs can open: UPnP IGD, NAT-PMP and PCP"},
+        {"cgn", "eim/eif,ports=random,block=20480-22527,lan=shared,closed=drop",
+         "a carrier's NAT, behind which many homes share an address; add ,pcp for one with PCP"},
     };
     return all;
 }
 
 Result<Impairment> parse_impairment(Impairment present, std::string_view words) {
-    for (const auto option : split(words)) {
+    for (const auto option : split(words, ',')) {
         const auto equals = option.find('=');
         const auto value =
             equals == std::string_view::npos ? std::string_view() : option.substr(equals + 1);
@@ -303,22 +386,13 @@ Result<Impairment> parse_impairment(Impairment present, std::string_view words) 
 }
 
 Result<SiteSpec> parse_spec(std::string_view text) {
-    auto words = split(text);
-    for (const auto& preset : presets()) {
-        if (words.front() != preset.name) continue;
-        auto expanded = split(preset.spec);
-        expanded.insert(expanded.end(), words.begin() + 1, words.end());
-        words = std::move(expanded);
-        break;
-    }
-
-    auto site = parse_base(words.front());
-    if (!site) return unknown_base(words.front());
-    for (const auto option : std::vector(words.begin() + 1, words.end())) {
-        const auto applied = apply_option(*site, option);
-        if (!applied) return applied.error();
-    }
-    for (const auto& router : site->routers) {
+    auto site = parse_parts(text);
+    if (!site) return site.error();
+    for (auto& router : site->routers) {
+        auto& server = router.port_mapping.server;
+        if (server == Server::Unsaid) {
+            server = &router == &site->routers.back() ? Server::Miniupnpd : Server::Own;
+        }
         const auto checked = check_router(router);
         if (!checked) return checked.error();
     }

@@ -2,8 +2,11 @@
 /// \file
 /// \brief SPEC: the words that describe one site of a lab, such as "eim/apdf,igd,delay=40ms".
 ///
-///     SPEC = BASE *("," OPTION)
+///     SPEC = PART *(">" PART)
+///     PART = BASE *("," OPTION)
 ///     BASE = MAPPING "/" FILTERING | "none" | "blocked" | PRESET
+///
+/// Each part is a router, the host's own first.
 ///
 /// Words are RFC 4787's. docs/nat-lab.md and nat-lab(1) list them all. Pure: no system is touched.
 #pragma once
@@ -73,16 +76,32 @@ struct Impairment {
     friend bool operator==(const Impairment&, const Impairment&) = default;
 };
 
+/// Which program offers the port-mapping protocols.
+enum class Server : std::uint8_t {
+    Unsaid,    ///< parse_spec() leaves none: miniupnpd, or nat-lab-gateway behind another router.
+    Miniupnpd, ///< The real one. It maps nothing where its WAN address is not public.
+    Own,       ///< nat-lab-gateway: maps whatever its WAN address is, as many home routers do.
+    Liar       ///< The same, but it only says so.
+};
+
 /// The port-mapping protocols that a router offers on its LAN side.
 struct PortMapping {
     bool igd = false;    ///< UPnP IGD.
     bool igd_v1 = false; ///< With igd: describes itself as IGD:1, not IGD:2.
     bool natpmp = false;
     bool pcp = false;
+    Server server = Server::Miniupnpd;
+    std::string external; ///< The IPv4 address that it calls its external one; empty: its WAN's.
 
     [[nodiscard]] bool any() const noexcept { return igd || natpmp || pcp; }
     friend bool operator==(const PortMapping&, const PortMapping&) = default;
 };
+
+/// True when somebody must answer on port 5351 in the version that is not offered: miniupnpd
+/// cannot.
+[[nodiscard]] inline bool needs_version_answerer(const PortMapping& offered) {
+    return offered.server == Server::Miniupnpd && offered.natpmp != offered.pcp;
+}
 
 /// One router.
 struct RouterSpec {
@@ -95,6 +114,7 @@ struct RouterSpec {
     std::chrono::seconds timeout{0};
     /// The same once packets have passed both ways; 0: as `timeout`.
     std::chrono::seconds stream_timeout{0};
+    bool shared_lan = false;  ///< Its LAN has addresses of 100.64/10 (RFC 6598), as a carrier's.
     bool udp_blocked = false; ///< No UDP either way; TCP goes out, nothing comes in.
     ClosedPorts closed = ClosedPorts::Reject;
     PortMapping port_mapping;

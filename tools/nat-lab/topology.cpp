@@ -19,21 +19,46 @@ constexpr std::string_view kOutside = "25.0.3.2";
 constexpr std::string_view kOutsideGateway = "25.0.3.1";
 constexpr std::string_view kOutside2 = "25.0.4.2";
 
-/// The addresses of one site.
-struct SiteAddresses {
-    std::string host;
-    std::string gateway;
-    std::string wan;
-    std::string isp;
+/// The addresses on one router's two sides.
+struct RouterAddresses {
+    std::string lan;   ///< Its own on the LAN side.
+    std::string below; ///< Of what stands on the LAN: the host, or the next router's WAN side.
 };
 
-/// \a index: 0 for a, 1 for b. Each site has its own LAN, so that a host candidate of one peer
-/// never means a machine at the other.
-SiteAddresses site_addresses(std::size_t index, bool routed) {
-    const auto lan = "192.168." + std::to_string(1 + index) + ".";
+/// The addresses of one site.
+struct SiteAddresses {
+    std::vector<RouterAddresses> routers; ///< The host's own first.
+    std::string wan;                      ///< Of the last router, or of the host without one.
+    std::string isp;
+
+    [[nodiscard]] const std::string& host() const {
+        return routers.empty() ? wan : routers.front().below;
+    }
+    [[nodiscard]] const std::string& gateway() const {
+        return routers.empty() ? isp : routers.front().lan;
+    }
+    /// The WAN address of the router at \a depth, and what it calls its gateway.
+    [[nodiscard]] const std::string& wan_of(std::size_t depth) const {
+        return depth + 1 == routers.size() ? wan : routers[depth + 1].below;
+    }
+    [[nodiscard]] const std::string& gateway_of(std::size_t depth) const {
+        return depth + 1 == routers.size() ? isp : routers[depth + 1].lan;
+    }
+};
+
+/// \a index: 0 for a, 1 for b. Each site has its own networks, so that a host candidate of one peer
+/// never means a machine at the other; so has each router of a site.
+SiteAddresses site_addresses(std::size_t index, const SiteSpec& spec) {
+    SiteAddresses out;
     const auto wan = "25.0." + std::to_string(113 + index) + ".";
-    if (!routed) return {wan + "2", wan + "1", wan + "2", wan + "1"};
-    return {lan + "10", lan + "1", wan + "2", wan + "1"};
+    out.wan = wan + "2";
+    out.isp = wan + "1";
+    for (std::size_t depth = 0; depth < spec.routers.size(); ++depth) {
+        const auto number = std::to_string(10 * depth + 1 + index);
+        const auto lan = (spec.routers[depth].shared_lan ? "100.64." : "192.168.") + number + ".";
+        out.routers.push_back({lan + "1", lan + (depth == 0 ? "10" : "2")});
+    }
+    return out;
 }
 
 std::string with_prefix(std::string_view address) {
@@ -59,46 +84,58 @@ std::vector<std::pair<std::string, std::string>> timeouts(const RouterSpec& rout
     return out;
 }
 
+std::string router_name(const std::string& host, std::size_t depth) {
+    return "router-" + host + (depth == 0 ? "" : "-" + std::to_string(depth + 1));
+}
+
+void add_router(Plan& plan, const Site& site, const SiteAddresses& at, std::size_t depth) {
+    const auto& router = site.spec.routers[depth];
+    Node node;
+    node.name = router_name(site.letter, depth);
+    node.forwards = true;
+    node.routes = {"default via " + at.gateway_of(depth)};
+    node.rules = nft_rules(router);
+    node.switches = timeouts(router);
+    const auto& offered = router.port_mapping;
+    const auto& lan = at.routers[depth].lan;
+    if (needs_version_answerer(offered)) {
+        plan.version_points.push_back({node.name, lan, offered.pcp ? Speaks::Pcp : Speaks::NatPmp});
+    }
+    if (offered.any()) {
+        plan.daemons.push_back(offered.server == Server::Miniupnpd
+                                   ? miniupnpd(node.name, offered, lan)
+                                   : own_gateway(node.name, offered, lan));
+    }
+    plan.nodes.push_back(std::move(node));
+}
+
 void add_site(Plan& plan, const Site& site, const SiteAddresses& at) {
     const auto& host = site.letter;
-    const Interface internet{std::string(kInternetNode), "to-" + host, with_prefix(at.isp)};
-
+    const auto& routers = site.spec.routers;
     Node host_node;
     host_node.name = host;
-    host_node.routes = {"default via " + at.gateway};
+    host_node.routes = {"default via " + at.gateway()};
     host_node.environment = {
-        {"NATLAB_HOST", at.host}, {"NATLAB_GATEWAY", at.gateway}, {"NATLAB_WAN", at.wan}};
+        {"NATLAB_HOST", at.host()}, {"NATLAB_GATEWAY", at.gateway()}, {"NATLAB_WAN", at.wan}};
+    if (routers.size() > 1) host_node.environment["NATLAB_GATEWAY2"] = at.routers[1].lan;
     if (site.spec.firewall) host_node.rules = nft_host_firewall();
     plan.nodes.push_back(std::move(host_node));
 
-    const Interface host_end{host, "eth0", with_prefix(at.host)};
-    if (site.spec.routers.empty()) {
-        plan.links.push_back({host_end, internet, site.spec.host_link});
-        return;
+    // From the host outwards, each link from the last thing to the next router.
+    Interface near{host, "eth0", with_prefix(at.host())};
+    auto impairment = site.spec.host_link;
+    for (std::size_t depth = 0; depth < routers.size(); ++depth) {
+        add_router(plan, site, at, depth);
+        const auto& name = plan.nodes.back().name;
+        plan.links.push_back(
+            {near,
+             {name, std::string(kLanInterface), with_prefix(at.routers[depth].lan)},
+             impairment});
+        near = {name, std::string(kWanInterface), with_prefix(at.wan_of(depth))};
+        impairment = routers[depth].uplink;
     }
-
-    const auto& router = site.spec.routers.front();
-    Node router_node;
-    router_node.name = "router-" + host;
-    router_node.forwards = true;
-    router_node.routes = {"default via " + at.isp};
-    router_node.rules = nft_rules(router);
-    router_node.switches = timeouts(router);
-    plan.links.push_back({host_end,
-                          {router_node.name, std::string(kLanInterface), with_prefix(at.gateway)},
-                          site.spec.host_link});
-    plan.links.push_back({{router_node.name, std::string(kWanInterface), with_prefix(at.wan)},
-                          internet,
-                          router.uplink});
-    const auto& offered = router.port_mapping;
-    if (offered.natpmp != offered.pcp) {
-        plan.version_points.push_back(
-            {router_node.name, at.gateway, offered.pcp ? Speaks::Pcp : Speaks::NatPmp});
-    }
-    if (offered.any()) {
-        plan.daemons.push_back(miniupnpd(router_node.name, offered, at.gateway));
-    }
-    plan.nodes.push_back(std::move(router_node));
+    plan.links.push_back(
+        {near, {std::string(kInternetNode), "to-" + host, with_prefix(at.isp)}, impairment});
 }
 
 void add_internet(Plan& plan, bool servers) {
@@ -155,9 +192,9 @@ Plan plan_lab(const std::vector<Site>& sites, bool servers) {
     add_internet(plan, servers);
     for (const auto& site : sites) {
         const auto index = static_cast<std::size_t>(site.letter.front() - 'a');
-        const auto at = site_addresses(index, !site.spec.routers.empty());
+        const auto at = site_addresses(index, site.spec);
         add_site(plan, site, at);
-        environment["NATLAB_" + upper(site.letter) + "_HOST"] = at.host;
+        environment["NATLAB_" + upper(site.letter) + "_HOST"] = at.host();
         environment["NATLAB_" + upper(site.letter) + "_WAN"] = at.wan;
     }
     for (auto& node : plan.nodes) {

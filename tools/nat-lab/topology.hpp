@@ -6,6 +6,8 @@
 ///                               internet (STUN, TURN) -- outside
 ///     b --lan-- router-b --wan--+
 ///
+/// Where routers stand behind each other, the host's own is router-a and the next router-a-2.
+///
 /// A Plan is plain data made from the SPECs without touching the system; lab.cpp builds it. A new
 /// kind of site changes this file and nothing that builds.
 #pragma once
