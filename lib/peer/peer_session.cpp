@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <utility>
 
 #include <natterjack/peer_session.hpp>
 
 #include "peer/session.hpp"
 #include "strategies/ice/ice_servers.hpp"
+#include "traversal/servers.hpp"
 
 namespace natterjack {
 
@@ -36,6 +38,21 @@ Result<void> check_limits(const PeerOptions& options) {
     return {};
 }
 
+/// Puts the user's servers, or the system's, in the place of those that the caller did not name.
+Result<void> add_configured_servers(PeerOptions& options) {
+    if (!options.stun_servers.empty() && !options.turn_servers.empty()) return {};
+    const auto servers = read_servers();
+    if (!servers) return servers.error();
+    const auto fill = [](std::vector<std::string>& out, const std::vector<std::string>& from) {
+        if (!out.empty()) return;
+        out.assign(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(
+                                                    std::min(from.size(), ice::kMaxServers)));
+    };
+    fill(options.stun_servers, servers->stun);
+    fill(options.turn_servers, servers->turn);
+    return {};
+}
+
 Result<peer::FinderConfig> finder_config(const PeerOptions& options) {
     peer::FinderConfig out{.controlling = options.role == PeerRole::Offer,
                            .map = options.map,
@@ -63,6 +80,7 @@ Result<peer::FinderConfig> finder_config(const PeerOptions& options) {
 Result<PeerSession> PeerSession::create(const Loop& loop, PeerOptions options,
                                         PeerHandlers handlers) {
     if (!handlers.send) return invalid("a session needs a `send` handler: it carries signalling");
+    if (auto added = add_configured_servers(options); !added) return added.error();
     if (auto limits = check_limits(options); !limits) return limits.error();
     auto finder = finder_config(options);
     if (!finder) return finder.error();

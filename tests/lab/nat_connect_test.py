@@ -354,9 +354,65 @@ def usage():
     return out
 
 
-SITES = {"direct": ["--a", "none", "--b", "none", "--no-servers"]}
+def settings_file():
+    """servers.conf: named once for all tools; what is given on the command line goes before it."""
+    out = {}
+    for name, text, options in [
+            ("used", "# mine\nstun " + os.environ["NATLAB_STUN"] + "\n", []),
+            ("overruled", "stun 25.0.113.99:9\n", ["--stun", os.environ["NATLAB_STUN"]]),
+            ("broken", "stun\nfish\n", [])]:
+        with tempfile.TemporaryDirectory() as place:
+            os.makedirs(os.path.join(place, "natterjack"))
+            with open(os.path.join(place, "natterjack", "servers.conf"), "w", encoding="ascii") as file:
+                file.write(text)
+            ours = connect.Running("--no-map", *options, "--via", connect.peer_command(
+                "--answer", "--no-map", "--exec", "echo hello", *options),
+                env={**os.environ, "XDG_CONFIG_HOME": place})
+            done = ours.finish()
+            out[name] = [done["status"], done["out"].decode(),
+                         (ours.event("connected") or ours.event("error") or {})]
+    return out
+
+
+def interface():
+    """--interface: what the other interfaces have is not shown; -v and --json tell what happens."""
+    with open("/proc/net/route", encoding="ascii") as routes:
+        name = next(line.split()[0] for line in routes if line.split()[1] == "00000000")
+    out = {}
+    for word in (name, "lo"):
+        ours = connect.Running("-v", "--no-map", "--interface", word, "--via",
+                               connect.peer_command("--answer", "--no-map", "--exec", "echo hello"))
+        out["right" if word == name else "wrong"] = [ours.finish()["status"], ours.event("error")]
+        if word == name:
+            out["events"] = ours.events
+    return out
+
+
+def patience():
+    """--timeout: when there is no way, it is said so after that time, and why."""
+    start = time.monotonic()
+    ours = connect.Running("--no-map", "--timeout", "1.5", "--via",
+                           connect.peer_command("--answer", "--no-map", "--timeout", "1.5"))
+    status = ours.finish()["status"]
+    return {"status": status, "took": time.monotonic() - start,
+            "error": (ours.event("error") or {}).get("message")}
+
+
+def words():
+    """What people read: which way, why, how long each phase took; nothing else without -v."""
+    run = subprocess.run([connect.NAT_CONNECT, "--no-map", "--via",
+                          connect.peer_command("--answer", "--no-map", "--json", "--exec", "true")],
+                         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                         timeout=PATIENCE)
+    return {"status": run.returncode, "out": run.stdout,
+            "lines": [line for line in run.stderr.splitlines() if not line.startswith("{")]}
+
+
+SITES = {"direct": ["--a", "none", "--b", "none", "--no-servers"],
+         "NATs": ["--a", "eim/apdf", "--b", "eim/apdf"]}
 CASES = [both_ways, pipe_to_pipe, terminal, commands, forward_tcp, stalled_reader, forward_reverse,
-         forward_udp, refusals, pings, interrupted, broken_pipe, usage]
+         forward_udp, refusals, pings, interrupted, broken_pipe, usage, interface, words]
+BEHIND_NATS = [settings_file, patience]
 
 
 def main():
@@ -364,6 +420,8 @@ def main():
         runs = {case.__name__: pool.submit(lab.inside, SITES["direct"], case,
                                            *([4 * MIB] if case is both_ways else []), timeout=120)
                 for case in CASES}
+        runs |= {case.__name__: pool.submit(lab.inside, SITES["NATs"], case)
+                 for case in BEHIND_NATS}
         seen = runs["both_ways"].result()
         t.equal([seen["status"], seen["there"], seen["here"]], [0, True, True],
                 "4 MiB each way at the same time arrive unharmed")
@@ -426,12 +484,43 @@ def main():
         t.equal(runs["broken_pipe"].result(), {"taken": "y\ny\ny\ny\ny\n", "status": 141},
                 "nobody reads our output: the end, as by SIGPIPE")
 
-        for words, status, said in runs["usage"].result():
-            t.equal(status, 64, f"nat-connect {words}: usage")
+        seen = runs["settings_file"].result()
+        t.equal([seen["used"][:2], seen["used"][2].get("kind")], [[0, "hello\n"], "punched"],
+                "servers.conf names the servers of both sides")
+        t.equal([seen["overruled"][:2], seen["overruled"][2].get("kind")], [[0, "hello\n"], "punched"],
+                "... and --stun goes before it")
+        t.check(seen["broken"][0] == 1 and "servers.conf, line 1" in seen["broken"][2].get("message", ""),
+                "... and what is wrong with it is said", seen["broken"])
+
+        seen = runs["patience"].result()
+        t.equal(seen["status"], 1, "--timeout: no way, and said so")
+        t.check(1.5 <= seen["took"] < PATIENCE and "no STUN server was named" in (seen["error"] or ""),
+                "... after that time, and why", seen)
+
+        seen = runs["interface"].result()
+        t.equal(seen["right"], [0, None], "--interface: the right one")
+        t.check(seen["wrong"][0] == 69 and seen["wrong"][1], "--interface: one that leads nowhere", seen)
+        states = [e["state"] for e in seen["events"] if e["event"] == "state"]
+        t.equal(states, ["checking", "connected", "closed"], "--json: each state is an event")
+        connected = next(e for e in seen["events"] if e["event"] == "connected")
+        t.check(set(connected) >= {"schema", "kind", "why", "local", "local_kind", "remote",
+                                   "remote_kind", "timings_ms", "rtt_ms", "notes"} and
+                set(connected["timings_ms"]) == {"described", "answered", "gathered", "path",
+                                                 "secured", "connected"},
+                "... with the way, why it is that, and when each phase was done", connected)
+
+        seen = runs["words"].result()
+        t.check(seen["status"] == 0 and seen["out"] == "" and len(seen["lines"]) == 2 and
+                "direct, no NAT on the way" in seen["lines"][0] and "described" in seen["lines"][1] and
+                all(line.startswith("nat-connect: ") and "\x1b" not in line for line in seen["lines"]),
+                "in words: two lines, without colours where there is no terminal", seen)
+
+        for typed, status, said in runs["usage"].result():
+            t.equal(status, 64, f"nat-connect {typed}: usage")
             t.check(said.startswith("nat-connect: ") and "s3cret" not in said,
                     "... said without secrets", said)
 
 
 if __name__ == "__main__":
-    lab.serve(*CASES)
+    lab.serve(*CASES, *BEHIND_NATS)
     main()

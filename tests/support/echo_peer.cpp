@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <glib.h>
 
@@ -19,27 +20,31 @@ namespace {
 using natterjack::Channel;
 using natterjack::ChannelOptions;
 using natterjack::PeerInfo;
+using natterjack::PeerOptions;
+using natterjack::PeerPayload;
 using natterjack::PeerRole;
 using natterjack::PeerSession;
 using natterjack::PeerState;
 
 class EchoPeer {
 public:
-    explicit EchoPeer(PeerRole role) : main_loop_(g_main_loop_new(nullptr, FALSE)) {
-        natterjack::PeerOptions options;
-        options.role = role;
-        options.map = false;
+    explicit EchoPeer(const PeerOptions& options) : main_loop_(g_main_loop_new(nullptr, FALSE)) {
         auto session = PeerSession::create(
             natterjack::Loop::on(nullptr), options,
             {.send = [](const std::string& line) { std::cout << line << std::endl; },
              .on_state = [this](PeerState state, const PeerInfo& info) { handle(state, info); },
-             .on_channel = [this](Channel channel) { serve(std::move(channel)); }});
+             .on_channel = [this](Channel channel) { serve(std::move(channel)); },
+             .on_datagram =
+                 [this](std::span<const std::uint8_t> datagram) {
+                     (void)session_->send_datagram(datagram);
+                 }});
         if (!session) {
             std::cerr << session.error().message << std::endl;
             return;
         }
         session_.emplace(*std::move(session));
-        if (role == PeerRole::Offer) open_channels();
+        if (options.role == PeerRole::Offer && options.payload == PeerPayload::Channels)
+            open_channels();
     }
     ~EchoPeer() { g_main_loop_unref(main_loop_); }
     EchoPeer(const EchoPeer&) = delete;
@@ -101,10 +106,16 @@ private:
 } // namespace
 
 int main(int argc, char** argv) {
-    const std::string role = argc == 2 ? argv[1] : "";
-    if (role != "offer" && role != "answer") {
-        std::cerr << "usage: echo_peer offer|answer" << std::endl;
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    const std::string role = words.empty() ? "" : words[0];
+    if ((role != "offer" && role != "answer") || (words.size() > 1 && words[1] != "plain")) {
+        std::cerr << "usage: echo_peer offer|answer [plain [STUN]]" << std::endl;
         return 64;
     }
-    return EchoPeer(role == "offer" ? PeerRole::Offer : PeerRole::Answer).run();
+    PeerOptions options;
+    options.role = role == "offer" ? PeerRole::Offer : PeerRole::Answer;
+    options.map = false;
+    if (words.size() > 1) options.payload = PeerPayload::UnsafeDatagrams;
+    if (words.size() > 2) options.stun_servers = {words[2]};
+    return EchoPeer(options).run();
 }

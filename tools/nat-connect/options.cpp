@@ -138,9 +138,6 @@ void read_words(const Words& words, Options& options) {
         if (!password) password = turn_password(words.password_file);
         server = with_password(server, *password);
     }
-    if (peer.relay_only && peer.turn_servers.empty()) {
-        throw CLI::ValidationError("--relay-only", "needs a --turn server");
-    }
 }
 
 void add_use_options(CLI::App& app, Options& options, Words& words) {

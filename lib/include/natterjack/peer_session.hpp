@@ -35,7 +35,8 @@ enum class PeerPayload : std::uint8_t {
 struct PeerOptions {
     PeerRole role = PeerRole::Offer;
     PeerPayload payload = PeerPayload::Channels;
-    /// "HOST:PORT" or "HOST" (port 3478), at most 8. An IPv6 address stands in brackets.
+    /// "HOST:PORT" or "HOST" (port 3478), at most 8. An IPv6 address stands in brackets. Empty: the
+    /// first 8 of the user's or the system's `servers.conf`, if there is one; as below.
     std::vector<std::string> stun_servers;
     /// "turn:USER:PASSWORD@HOST:PORT?transport=udp|tcp", at most 8; the port is 3478 and the
     /// transport udp unless said. '%' quotes bytes as in URLs.
@@ -90,6 +91,7 @@ class NATTERJACK_API PeerSession {
 public:
     /// Starts at once: the first event comes soon, never before this returns.
     /// \retval Errc::InvalidArgument  a malformed server, no `send`, a limit out of its range
+    /// \retval Errc::Malformed, Errc::TooLarge  `servers.conf` cannot be read; the message says where
     /// \retval Errc::Unsupported      a `turns:` server: TURN over TLS is not there; or this GnuTLS
     ///                                cannot make a certificate
     [[nodiscard]] static Result<PeerSession> create(const Loop& loop, PeerOptions options,
