@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -156,9 +157,40 @@ def lossy():
     return {"status": done["status"], "same": done["out"] == data, "story": running.story()}
 
 
+def disturbed(steps, turn=False):
+    """A transfer through `cat` and back in whose middle something happens to the network.
+
+    Steps are nat-lab's commands, and pauses in seconds while what was sent cannot arrive.
+    """
+    options = ["--no-map", *connect.servers(turn), *(["--relay-only"] if turn else [])]
+    running = connect.Running(*options, "--via",
+                              connect.peer_command("--answer", *options, "--exec", "cat"))
+    if (running.wait_for("connected", "error") or {}).get("event") != "connected":
+        running.process.kill()
+        return {"story": running.story()}
+    data = os.urandom(1 << 20)
+    half = len(data) // 2
+    running.process.stdin.write(data[:half])
+    running.process.stdin.flush()
+    first = running.process.stdout.read(half)
+    changes = threading.Thread(target=lambda: [
+        time.sleep(step) if isinstance(step, (int, float)) else
+        lab.on("a", lab.NAT_LAB, *step).check_returncode() for step in steps])
+    changes.start()
+    time.sleep(0.5)  # into the first of them
+    done = running.finish(data[half:], patience=60)
+    changes.join()
+    return {"status": done["status"], "same": first + done["out"] == data,
+            "restarts": max(e["restarts"] for e in running.events if e["event"] == "state"),
+            "remote": [e["remote"] for e in running.events if e["event"] in ("connected", "path")],
+            "story": running.story()}
+
+
 def relay_only():
+    # A relay lets nobody in whose address it was not told: the peer must know its own.
     running = connect.Running("--no-map", *connect.servers(True), "--relay-only", "--via",
-                              connect.peer_command("--answer", "--no-map", "--exec", "cat"))
+                              connect.peer_command("--answer", "--no-map", "--exec", "cat",
+                                                   *connect.servers(False)))
     done = running.finish(b"a word")
     connected = running.event("connected") or {}
     later = [e["kind"] for e in running.events if e["event"] == "path"]
@@ -180,7 +212,8 @@ def passwords():
                 environment["NAT_CONNECT_TURN_PASSWORD"] = variable
             running = connect.Running("--no-map", "--relay-only", "--turn", server, *options,
                                       "--via", connect.peer_command("--answer", "--no-map",
-                                                                    "--exec", "cat"),
+                                                                    "--exec", "cat",
+                                                                    *connect.servers(False)),
                                       env=environment)
             done = running.finish(b"a word", patience=40)
             said = json.dumps(running.events)
@@ -193,6 +226,10 @@ MEDDLINGS = ["greets", "truncated line", "truncated description", "wrong fingerp
              "no fingerprint", "wrong password", "endless line", "replayed", "garbage candidates"]
 NAT = ["--a", "eim/apdf", "--b", "eim/apdf"]
 PLAIN = ["--a", "none", "--b", "none", "--no-servers"]
+
+
+# Another address for a host behind a NAT, on our side and on the peer's, and for a NAT's outside.
+MOVES = {"a": "192.168.1.77", "b": "192.168.2.77", "router-b": "25.0.114.77"}
 
 
 def check_meddled(t, seen):
@@ -222,6 +259,10 @@ def main():
         relayed = submit(NAT, relay_only)
         secret = submit(NAT, passwords)
         wrong_roles = submit(PLAIN, swapped)
+        cut = submit(NAT, disturbed, [["link", "router-b", "down"], 5, ["link", "router-b", "up"]])
+        moved = {who: submit(NAT, disturbed, [["readdress", who, address]])
+                 for who, address in MOVES.items()}
+        rebooted = submit(NAT, disturbed, [["reboot", "router-b", "--down", "2s"]])
         commands = {command: submit(PLAIN, by_command, command)
                     for command in ["true", "exit 255", "echo hello", "cat", "/nonexistent",
                                     "head -c 1000000 /dev/urandom | tr -d '\\n'", "echo '{'"]}
@@ -250,6 +291,20 @@ def main():
         seen = loss.result()
         t.equal([seen["status"], seen["same"]], [0, True], "10 % loss: all arrives")
 
+        seen = cut.result()
+        t.equal([seen.get("status"), seen.get("same")], [0, True],
+                "a path that is cut for five seconds: the transfer completes")
+        for who, run in moved.items():
+            seen = run.result()
+            t.equal([seen.get("status"), seen.get("same"), seen.get("restarts")], [0, True, 1],
+                    f"{who} gets another address in mid-transfer: an ICE restart, and it completes")
+            t.check(len(seen.get("remote", [])) > 1, "... by another way, which is told", seen)
+        t.check(any(e.startswith("25.0.114.77:") for e in moved["router-b"].result().get("remote", [])),
+                "... and the peer is where it is now")
+        seen = rebooted.result()
+        t.equal([seen.get("status"), seen.get("same")], [0, True],
+                "a router that reboots, and forgets: the transfer completes")
+
         seen = relayed.result()
         t.equal([seen["status"], seen["out"], seen["kind"], seen["later"]],
                 [0, "a word", "relayed", []], "--relay-only: relayed, and stays so")
@@ -260,5 +315,5 @@ def main():
 
 
 if __name__ == "__main__":
-    lab.serve(meddled, by_command, swapped, killed, terminated, lossy, relay_only, passwords)
+    lab.serve(meddled, by_command, swapped, killed, terminated, lossy, disturbed, relay_only, passwords)
     main()
