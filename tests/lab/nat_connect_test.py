@@ -6,12 +6,15 @@ import hashlib
 import os
 import pathlib
 import pty
+import resource
 import select
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 
@@ -354,6 +357,97 @@ def usage():
     return out
 
 
+def ping_to_nobody():
+    """`nat-connect --ping | head -1` ends, too."""
+    ours = subprocess.Popen([connect.NAT_CONNECT, "--no-map", "--ping", "--via",
+                             connect.peer_command("--answer", "--no-map")], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    line = ours.stdout.readline().decode()
+    ours.stdout.close()
+    return {"line": line, "status": ours.wait(PATIENCE)}
+
+
+def peer_ends():
+    """Forwards whose other end goes away come to nothing: said, and a failure."""
+    with tempfile.TemporaryDirectory() as place:
+        pid_file = os.path.join(place, "pid")
+        peer = shlex.join([lab.NAT_LAB, "exec", "b", "--", "sh", "-c",
+                           f"echo $$ >{pid_file}; exec {connect.NAT_CONNECT} --answer --no-map "
+                           "--allow '*:*'"])
+        ours = connect.Running("--no-map", "--forward", "tcp:0:127.0.0.1:9", "--via", f"exec {peer}")
+        ours.wait_for("listening", "error")
+        os.kill(int(pathlib.Path(pid_file).read_text()), signal.SIGTERM)
+        status = ours.finish()["status"]
+    return {"status": status, "error": (ours.event("error") or {}).get("message")}
+
+
+def few_files():
+    """More connections than there may be open files: the rest is turned away, and it goes on after."""
+    with lab.node("b"):
+        server = tcp_server("127.0.0.1", echo_until_eof)
+    target = f"127.0.0.1:{server.getsockname()[1]}"
+    ours = start(["--forward", f"tcp:0:{target}"], ["--allow", target],
+                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60)))
+    port = listening_port(ours)
+    clients = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) for _ in range(60)]
+    turned = ours.wait_for("problem", where=lambda e: "too many open files" in e["message"])
+    before = cpu_time(ours.process.pid)
+    time.sleep(0.5)
+    used = cpu_time(ours.process.pid) - before
+    for client in clients:
+        client.close()
+    end = time.monotonic() + PATIENCE
+    answer = b""
+    while answer != b"cba" and time.monotonic() < end:
+        try:
+            answer = ask(port, b"abc")
+        except OSError:
+            time.sleep(0.05)
+    ours.process.send_signal(signal.SIGINT)
+    return {"turned away": bool(turned), "cpu": used, "after": answer.decode(),
+            "status": ours.process.wait(PATIENCE)}
+
+
+def cpu_time(pid):
+    """Seconds that a process has computed."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def on_a_terminal(command, typed=b"", until=None):
+    """Runs it on a terminal of its own: what it showed, its status, and whether the modes are as before."""
+    main, side = pty.openpty()
+    before = termios.tcgetattr(side)
+    process = subprocess.Popen(["setsid", "--ctty", "--wait", *command], stdin=side, stdout=side,
+                               stderr=side)
+    seen = b""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        if select.select([main], [], [], 0.05)[0]:
+            seen += os.read(main, 65536)
+        if until and until in seen:
+            until = None
+            os.write(main, typed)
+    while select.select([main], [], [], 0.1)[0]:
+        seen += os.read(main, 65536)
+    if process.poll() is None:
+        process.kill()
+    status = process.wait()
+    same = termios.tcgetattr(side) == before
+    os.close(main)
+    os.close(side)
+    return {"seen": seen.decode(errors="replace"), "status": status, "modes": same}
+
+
+def terminals():
+    """A word when it takes long, wiped away after; Ctrl-C in the midst of pasting."""
+    late = ("sleep 1.5; " + connect.peer_command("--answer", "--no-map", "--exec", "true") +
+            " 2>/dev/null")
+    return {"progress": on_a_terminal([connect.NAT_CONNECT, "--no-map", "--via", late]),
+            "pasting": on_a_terminal([connect.NAT_CONNECT, "--no-map", "offer"], b"\x03",
+                                     b"Paste the line")}
+
+
 def settings_file():
     """servers.conf: named once for all tools; what is given on the command line goes before it."""
     out = {}
@@ -411,7 +505,8 @@ def words():
 SITES = {"direct": ["--a", "none", "--b", "none", "--no-servers"],
          "NATs": ["--a", "eim/apdf", "--b", "eim/apdf"]}
 CASES = [both_ways, pipe_to_pipe, terminal, commands, forward_tcp, stalled_reader, forward_reverse,
-         forward_udp, refusals, pings, interrupted, broken_pipe, usage, interface, words]
+         forward_udp, refusals, pings, interrupted, broken_pipe, usage, interface, words,
+         ping_to_nobody, peer_ends, few_files, terminals]
 BEHIND_NATS = [settings_file, patience]
 
 
@@ -470,7 +565,8 @@ def main():
         t.equal(seen["goes on"], 0, "... and the rest goes on")
         t.equal(seen["reverse status"], 2, "listening that is not allowed: status 2")
         t.check("127.0.0.1:8080 is not allowed" in (seen["reverse"] or ""), "... in words", seen)
-        t.check("cannot listen at tcp 25.0.1.1:80" in (seen["not ours"] or ""),
+        t.check(seen["not ours status"] == 69 and
+                "cannot listen at tcp 25.0.1.1:80" in (seen["not ours"] or ""),
                 "an address that is not ours: said", seen)
 
         seen = runs["pings"].result()
@@ -483,6 +579,27 @@ def main():
 
         t.equal(runs["broken_pipe"].result(), {"taken": "y\ny\ny\ny\ny\n", "status": 141},
                 "nobody reads our output: the end, as by SIGPIPE")
+
+        seen = runs["ping_to_nobody"].result()
+        t.check(seen["status"] == 141 and seen["line"].endswith(" direct\n"),
+                "--ping ends when nobody reads it, too", seen)
+
+        seen = runs["peer_ends"].result()
+        t.equal(seen["status"], 1, "a peer that ends is the end of forwards")
+        t.check("the peer ended" in (seen["error"] or ""), "... which is said", seen)
+
+        seen = runs["few_files"].result()
+        t.check(seen["turned away"] and seen["cpu"] < 0.4,
+                "connections beyond the limit of open files are turned away, in peace", seen)
+        t.equal([seen["after"], seen["status"]], ["cba", 0], "... and when some have ended it goes on")
+
+        seen = runs["terminals"].result()
+        shown = seen["progress"]["seen"]
+        t.check(seen["progress"]["status"] == 0 and
+                "waiting for the peer ...\r\x1b[K" in shown and "connected to" in shown,
+                "on a terminal: what is waited for, after a second, and wiped away", seen)
+        t.check(seen["pasting"]["status"] == 130 and seen["pasting"]["modes"],
+                "Ctrl-C while a line is pasted: the terminal is as it was", seen)
 
         seen = runs["settings_file"].result()
         t.equal([seen["used"][:2], seen["used"][2].get("kind")], [[0, "hello\n"], "punched"],

@@ -47,18 +47,16 @@ int Connection::run() {
     if (!output_) output_ = duplicate(STDOUT_FILENO);
     runner_.on_interrupt([this] { handle_interrupt(); });
     switchboard_ = std::make_unique<Switchboard>(
-        options_, Switchboard::Handlers{
-                      .open_channel =
-                          [this](const Purpose& purpose, const ChannelOptions& channel_options) {
-                              return session_->open_channel(to_label(purpose), channel_options);
-                          },
-                      .on_listening = [this](const Forward& forward, const natterjack::Endpoint& at,
-                                             bool there) { report_.listening(forward, at, there); },
-                      .on_problem =
-                          [this](const std::string& problem, bool fatal) {
-                              if (fatal) return fail(Error{Errc::Refused, problem});
-                              report_.problem(problem);
-                          }});
+        options_,
+        Switchboard::Handlers{
+            .open_channel =
+                [this](const Purpose& purpose, const ChannelOptions& channel_options) {
+                    return session_->open_channel(to_label(purpose), channel_options);
+                },
+            .on_listening = [this](const Forward& forward, const natterjack::Endpoint& at,
+                                   bool there) { report_.listening(forward, at, there); },
+            .on_problem = [this](const std::string& problem) { report_.problem(problem); },
+            .on_failure = [this](const Error& error) { fail(error); }});
     if (!start_signalling() || !start_session()) return *exit_code_;
     return runner_.run();
 }
@@ -150,7 +148,9 @@ void Connection::handle_state(PeerState state, const PeerInfo& info) {
     } else if (state == PeerState::Closed) {
         session_over_ = true;
         if (stream_ && stream_->only_writes()) return; // its end is ours
-        if (!exit_code_ && (stream_ || !connected_ || pinger_)) {
+        const bool needed = stream_ || pinger_ || !connected_ || !options_.forwards.empty() ||
+                            !options_.reverses.empty();
+        if (!exit_code_ && needed) {
             report_.failure(
                 info.error.value_or(Error{Errc::Cancelled, "the peer ended the session too early"}),
                 nullptr);

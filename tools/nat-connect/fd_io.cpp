@@ -58,13 +58,17 @@ void drop_handler(gpointer data) {
 
 Fd take_standard_stream(int number) {
     Fd stream = duplicate(number);
-    const Fd nothing(open("/dev/null", O_RDWR | O_CLOEXEC));
+    const Fd nothing = open_nothing();
     if (nothing) dup2(nothing.get(), number);
     return stream;
 }
 
 Fd duplicate(int fd) {
     return Fd(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+}
+
+Fd open_nothing() {
+    return Fd(open("/dev/null", O_RDWR | O_CLOEXEC));
 }
 
 void set_nonblocking(int fd) {

@@ -26,6 +26,9 @@ using natterjack::net::Fd;
 /// A close-on-exec copy of \a fd; -1 if there is none.
 [[nodiscard]] Fd duplicate(int fd);
 
+/// /dev/null, close-on-exec; -1 when there are too many open files.
+[[nodiscard]] Fd open_nothing();
+
 /// Makes our own end of a pipe or socket non-blocking.
 void set_nonblocking(int fd);
 

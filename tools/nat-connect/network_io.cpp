@@ -127,6 +127,7 @@ Result<std::unique_ptr<BoundSocket>> BoundSocket::open(Transport transport, cons
     }
     const Ref<GSocketAddress> local(g_socket_get_local_address(out->socket_, nullptr));
     out->local_ = from_glib(local.get());
+    if (tcp) out->spare_ = open_nothing();
     return out;
 }
 
@@ -140,9 +141,23 @@ void BoundSocket::on_readable(std::function<void()> handler) {
                                        std::move(handler));
 }
 
-Fd BoundSocket::accept() {
-    const Ref<GSocket> taken(g_socket_accept(socket_, nullptr, nullptr));
-    return taken ? descriptor_of(taken.get()) : Fd();
+Result<Fd> BoundSocket::accept() {
+    const Error too_many{Errc::Network, "turned a connection away: too many open files", EMFILE};
+    GError* error = nullptr;
+    const Ref<GSocket> taken(g_socket_accept(socket_, nullptr, &error));
+    if (taken) {
+        Fd out = descriptor_of(taken.get());
+        if (!out) return too_many;
+        return out;
+    }
+    const bool full = g_error_matches(error, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES) != 0;
+    g_clear_error(&error);
+    if (!full || !spare_) return Fd();
+    spare_.reset();
+    const Ref<GSocket> dropped(g_socket_accept(socket_, nullptr, nullptr));
+    if (dropped) g_socket_close(dropped.get(), nullptr);
+    spare_ = open_nothing();
+    return too_many;
 }
 
 bool BoundSocket::receive(std::vector<std::uint8_t>& data, Endpoint& from) {

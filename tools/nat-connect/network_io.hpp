@@ -60,7 +60,8 @@ public:
     void on_readable(std::function<void()> handler);
 
     /// TCP: the next connection, non-blocking; none: an empty Fd.
-    [[nodiscard]] Fd accept();
+    /// \retval Errc::Network  one came and was turned away: there are too many open files
+    [[nodiscard]] natterjack::Result<Fd> accept();
 
     /// UDP: the next datagram; its source in \a from. False: none. \a data is replaced.
     [[nodiscard]] bool receive(std::vector<std::uint8_t>& data, natterjack::Endpoint& from);
@@ -72,6 +73,7 @@ private:
     _GSocket* socket_ = nullptr;
     natterjack::Endpoint local_;
     std::unique_ptr<FdWatch> watch_;
+    Fd spare_; // given up to turn a connection away, which would else stay at the door for ever
 };
 
 } // namespace nat_connect

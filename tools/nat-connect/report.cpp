@@ -162,16 +162,18 @@ void Report::detail(const std::string& message) const {
     if (verbose_) problem(message);
 }
 
-void Report::ping(unsigned number, Pinger::Duration took, const PeerInfo& info) const {
+bool Report::ping(unsigned number, Pinger::Duration took, const PeerInfo& info) const {
     const std::string kind = info.path ? text(to_string(info.path->kind)) : "";
     const std::string from = info.path ? info.path->remote.to_string() : "the peer";
     if (json_) {
-        return event(
+        event(
             "ping",
             {{"number", number}, {"rtt_ms", milliseconds(took)}, {"kind", kind}, {"remote", from}});
+        return true;
     }
     std::cout << from << ": " << number << ": " << in_milliseconds(took) << ' ' << kind
               << std::endl;
+    return std::cout.good();
 }
 
 void Report::ping_summary(const Pinger& pinger) const {

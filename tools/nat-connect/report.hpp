@@ -34,7 +34,9 @@ public:
     void noise(const std::string& line) const;
     /// Only when verbose.
     void detail(const std::string& message) const;
-    void ping(unsigned number, Pinger::Duration took, const natterjack::PeerInfo& info) const;
+    /// False: nobody reads our standard output any more.
+    [[nodiscard]] bool ping(unsigned number, Pinger::Duration took,
+                            const natterjack::PeerInfo& info) const;
     void ping_summary(const Pinger& pinger) const;
     /// Why it ends, with the library's notes on what did not work.
     void failure(const natterjack::Error& error, const natterjack::PeerInfo* info) const;

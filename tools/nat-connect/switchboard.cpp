@@ -59,7 +59,7 @@ void Switchboard::start() {
     for (const Forward& forward : options_.forwards) {
         const Purpose purpose{Purpose::Kind::Connect, forward.transport, forward.target};
         const auto at = listen(items_[next_++], forward.transport, forward.listen, purpose);
-        if (!at) return handlers_.on_problem(at.error().message, true);
+        if (!at) return handlers_.on_failure(at.error());
         handlers_.on_listening(forward, *at, false);
     }
     for (const Forward& reverse : options_.reverses) ask_to_listen(reverse);
@@ -74,8 +74,7 @@ void Switchboard::handle(const Purpose& purpose, Channel channel) {
                 return rule.allows(purpose.transport, purpose.where);
             });
         if (allowed) return connect(purpose, purpose.where, std::move(channel));
-        handlers_.on_problem("refused the peer a connection to " + name + ": no --allow for it",
-                             false);
+        handlers_.on_problem("refused the peer a connection to " + name + ": no --allow for it");
         return refuse(std::move(channel), name + " is not allowed over there (see --allow)");
     }
     if (purpose.kind == Purpose::Kind::Listen) return listen_for_peer(purpose, std::move(channel));
@@ -98,7 +97,7 @@ void Switchboard::connect(const Purpose& purpose, const HostPort& target, Channe
             Channel waiting = std::move(*items_.at(id).channel);
             items_.erase(id);
             if (socket) return carry(next_++, purpose, std::move(waiting), std::move(*socket));
-            handlers_.on_problem(socket.error().message, false);
+            handlers_.on_problem(socket.error().message);
             refuse(std::move(waiting), socket.error().message);
         });
 }
@@ -119,8 +118,7 @@ void Switchboard::carry(Id id, const Purpose& purpose, Channel channel, Fd socke
         std::move(channel), std::move(socket), std::move(output),
         [this, id, purpose](const ByteStream::End& end) {
             if (end.error && !end.output_closed)
-                handlers_.on_problem(name_of(purpose.transport, purpose.where) + ": " + *end.error,
-                                     false);
+                handlers_.on_problem(name_of(purpose.transport, purpose.where) + ": " + *end.error);
             items_.erase(id);
         });
 }
@@ -147,14 +145,18 @@ void Switchboard::handle_connection(const std::weak_ptr<BoundSocket>& weak_liste
                                     const Purpose& purpose) {
     const auto listener = weak_listener.lock();
     for (int i = 0; i < kInARow && listener; ++i) {
-        Fd socket = listener->accept();
-        if (!socket) return;
+        auto socket = listener->accept();
+        if (!socket) {
+            handlers_.on_problem(socket.error().message);
+            continue;
+        }
+        if (!*socket) return;
         if (items_.size() >= kMaxItems) {
-            handlers_.on_problem("turned a connection away: there are too many", false);
+            handlers_.on_problem("turned a connection away: there are too many");
             continue;
         }
         if (auto channel = open_channel(purpose))
-            carry(next_++, purpose, std::move(*channel), std::move(socket));
+            carry(next_++, purpose, std::move(*channel), std::move(*socket));
     }
 }
 
@@ -194,8 +196,8 @@ void Switchboard::listen_for_peer(const Purpose& purpose, Channel channel) {
         std::any_of(options_.allow_listen.begin(), options_.allow_listen.end(),
                     [&](const ListenRule& rule) { return rule.allows(purpose.transport, at); });
     if (!address || !allowed) {
-        handlers_.on_problem("refused the peer to listen at " + name + ": no --allow-listen for it",
-                             false);
+        handlers_.on_problem("refused the peer to listen at " + name +
+                             ": no --allow-listen for it");
         return refuse(std::move(channel),
                       "listening at " + name + " is not allowed over there (see --allow-listen)");
     }
@@ -224,7 +226,8 @@ void Switchboard::ask_to_listen(const Forward& reverse) {
         if (const auto* listening = std::get_if<Listening>(&*note)) {
             handlers_.on_listening(reverse, listening->at, true);
         } else if (const auto* failure = std::get_if<Failure>(&*note)) {
-            handlers_.on_problem("the peer does not listen for us: " + failure->message, true);
+            handlers_.on_failure(
+                {Errc::Refused, "the peer does not listen for us: " + failure->message});
         }
     });
 }
@@ -236,7 +239,7 @@ std::optional<Channel> Switchboard::open_channel(const Purpose& purpose) {
     options.protocol = kProtocol;
     auto channel = handlers_.open_channel(purpose, options);
     if (channel) return std::move(*channel);
-    handlers_.on_problem(channel.error().message, false);
+    handlers_.on_problem(channel.error().message);
     return std::nullopt;
 }
 

@@ -32,8 +32,10 @@ public:
         /// A forward stands: ours, or (\a there) the peer's end of a reverse one.
         std::function<void(const Forward& forward, const natterjack::Endpoint& at, bool there)>
             on_listening;
-        /// One line: what could not be done. \a fatal: we were asked to, and it cannot be.
-        std::function<void(const std::string& problem, bool fatal)> on_problem;
+        /// One line: what could not be done, while the rest goes on.
+        std::function<void(const std::string& problem)> on_problem;
+        /// Nobody can listen where we were asked to.
+        std::function<void(const natterjack::Error& error)> on_failure;
     };
     Switchboard(const Options& options, Handlers handlers);
     ~Switchboard();

@@ -120,7 +120,8 @@ void Connection::start_pings() {
         std::move(*channel), options_.ping_count,
         Pinger::Handlers{.on_reply =
                              [this](unsigned number, Pinger::Duration took) {
-                                 report_.ping(number, took, session_->info());
+                                 const bool heard = report_.ping(number, took, session_->info());
+                                 if (!heard) finish(kBrokenPipe);
                              },
                          .on_done =
                              [this] {
