@@ -91,7 +91,7 @@ class NATTERJACK_API PeerSession {
 public:
     /// Starts at once: the first event comes soon, never before this returns.
     /// \retval Errc::InvalidArgument  a malformed server, no `send`, a limit out of its range
-    /// \retval Errc::Malformed, Errc::TooLarge  `servers.conf` cannot be read; the message says where
+    /// \retval Errc::Malformed, Errc::TooLarge  `servers.conf` cannot be read; the message says why
     /// \retval Errc::Unsupported      a `turns:` server: TURN over TLS is not there; or this GnuTLS
     ///                                cannot make a certificate
     [[nodiscard]] static Result<PeerSession> create(const Loop& loop, PeerOptions options,
