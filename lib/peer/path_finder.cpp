@@ -41,6 +41,14 @@ constexpr Duration kWatchInterval{4000};
 constexpr Duration kWatchLimit{1500};
 const std::vector<Duration> kWatchRepeats = {Duration(300), Duration(800)};
 
+// A relay is left as soon as there is a direct way: looked for at once, then ever more seldom.
+constexpr Duration kFirstSeek{100};
+constexpr Duration kLastSeek{30'000};
+constexpr Duration kSeekLimit{1000};
+constexpr std::size_t kMaxSought = 16; // of the peer's addresses in one go
+
+constexpr unsigned kPeerReflexivePreference = 110; // RFC 8445 section 5.1.2.2
+
 std::string random_text(std::size_t length) {
     constexpr std::string_view kAlphabet =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -86,7 +94,8 @@ PathFinder::PathFinder(const Loop& loop, FinderConfig config, Handlers handlers)
       password_(random_text(24)),
       opener_timer_(loop),
       refresh_timer_(loop),
-      watch_timer_(loop) {
+      watch_timer_(loop),
+      seek_timer_(loop) {
     const auto bytes = net::random_bytes<8>();
     std::memcpy(&tie_breaker_, bytes.data(), bytes.size()); // any bits will do
 }
@@ -100,6 +109,7 @@ void PathFinder::mute() {
     opener_timer_.stop();
     refresh_timer_.stop();
     watch_timer_.stop();
+    seek_timer_.stop();
     resolutions_.clear();
     mapping_.reset();
     for (auto& socket : sockets_) socket.stun.cancel_all();
@@ -346,6 +356,7 @@ void PathFinder::use_remote_candidate(const sdp::Candidate& candidate) {
     send_openers({candidate.address, candidate.port});
     agent_->add_remote_candidate(candidate);
     update_path();
+    if (path_ && path_->kind == PathKind::Relayed) seek_direct();
 }
 
 void PathFinder::resolve_remote(const sdp::Candidate& candidate) {
@@ -417,7 +428,51 @@ void PathFinder::update_path() {
     }
     if (path_ == path) return;
     path_ = path;
+    if (path.kind == PathKind::Relayed) {
+        seek_direct();
+    } else {
+        seek_timer_.stop();
+    }
     if (handlers_.on_path) handlers_.on_path(path);
+}
+
+// With the first pair, libnice drops all checks that have not begun, better ones included (it
+// knows no more than that the peer may ask). So the peer is asked from here: its own check comes
+// back by the same way, and of that libnice makes a pair.
+void PathFinder::seek_direct() {
+    if (config_.relay_only) return;
+    seek_pause_ = kFirstSeek;
+    ask_directly();
+}
+
+void PathFinder::ask_directly() {
+    std::size_t asked = 0;
+    for (const auto& candidate : remote_candidates_) {
+        if (candidate.type == sdp::CandidateType::Relayed || asked == kMaxSought) continue;
+        ++asked;
+        for (auto& socket : sockets_) {
+            if (socket.local.address.is_v4() != candidate.address.is_v4() ||
+                socket.local.address.is_loopback() != candidate.address.is_loopback()) {
+                continue;
+            }
+            const auto* host = host_candidate(socket.local);
+            socket.stun.ask({.to = {candidate.address, candidate.port},
+                             .check = check_from(host != nullptr ? host->priority : 0),
+                             .repeat = {},
+                             .deadline = kSeekLimit},
+                            [](const auto&) {}); // libnice tells what comes of it
+        }
+    }
+    seek_timer_.start_after(seek_pause_, [this] { ask_directly(); });
+    seek_pause_ = std::min(2 * seek_pause_, kLastSeek);
+}
+
+ice::IceCheck PathFinder::check_from(std::uint32_t local_priority) const {
+    return {.username = remote_ufrag_ + ":" + ufrag_,
+            .password = remote_password_,
+            .priority = priority_of(kPeerReflexivePreference, local_priority >> 8U),
+            .controlling = config_.controlling,
+            .tie_breaker = tie_breaker_};
 }
 
 // The first question at once: it measures the round trip.
@@ -439,15 +494,10 @@ void PathFinder::ask_peer() {
         if (!relayed) return;
         socket = sockets_.begin();
     }
-    ice::StunClient::Request request{
-        .to = pair_->remote,
-        .check = ice::IceCheck{.username = remote_ufrag_ + ":" + ufrag_,
-                               .password = remote_password_,
-                               .priority = priority_of(110, pair_->local_priority >> 8U),
-                               .controlling = config_.controlling,
-                               .tie_breaker = tie_breaker_},
-        .repeat = kWatchRepeats,
-        .deadline = kWatchLimit};
+    ice::StunClient::Request request{.to = pair_->remote,
+                                     .check = check_from(pair_->local_priority),
+                                     .repeat = kWatchRepeats,
+                                     .deadline = kWatchLimit};
     if (relayed) request.send = [this](ByteView message) { agent_->send(message); };
     asking_ = true;
     socket->stun.ask(std::move(request), [this, relayed, asked = net::now()](

@@ -123,6 +123,9 @@ private:
 
     void take_pair(const ice::IceAgent::Pair& pair);
     void update_path();
+    void seek_direct();
+    void ask_directly();
+    [[nodiscard]] ice::IceCheck check_from(std::uint32_t local_priority) const;
     void watch();
     void ask_peer();
     [[nodiscard]] std::string why_relayed() const;
@@ -155,9 +158,11 @@ private:
     bool answered_once_ = false; // the peer answers our checks: silence means something
     bool asking_ = false;
     int openers_sent_ = 0;
+    Duration seek_pause_{};
     net::Timer opener_timer_;
     net::Timer refresh_timer_;
     net::Timer watch_timer_;
+    net::Timer seek_timer_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -13,6 +13,7 @@
 #include "strategies/mapper.hpp"
 #include "traversal/journal.hpp"
 #include "traversal/outer_search.hpp"
+#include "traversal/race.hpp"
 #include "traversal/servers.hpp"
 
 namespace natterjack {
@@ -25,6 +26,8 @@ struct ChainParts {
     Journal journal;
     /// Empty: nobody looks beyond the first gateway.
     TraceHops trace_hops;
+    /// How long a stage waits for those that are preferred to it.
+    Duration head_start = Race::StageRules{}.head_start;
 
     [[nodiscard]] static ChainParts real();
 };

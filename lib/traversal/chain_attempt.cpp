@@ -64,7 +64,9 @@ void ChainAttempt::start() {
                                                                             stage.path.gateway;
                                                                  }) -
                                                     stages_.begin());
-        rules.push_back({.group = group, .last_resort = stage.strategy == Strategy::Direct});
+        rules.push_back({.head_start = parts_.head_start,
+                         .group = group,
+                         .last_resort = stage.strategy == Strategy::Direct});
     }
     race_.emplace(rules);
     race_->start(started_);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Which way nat-connect finds between every pair of sites.
 
-With --table FILE the table of docs/connect-matrix.md is written there.
+With --write docs/connect-matrix.md is made of it.
 """
 import concurrent.futures
 import os
@@ -15,6 +15,8 @@ import connect
 import lab
 import tap
 
+TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs",
+                     "connect-matrix.md")
 SITES = ["none", "eim/eif", "eim/adf", "eim/apdf", "apdm/apdf", "blocked"]
 GATEWAY = "apdm/apdf,igd,natpmp,pcp"
 AT_ONCE = 6       # labs side by side: most of their time goes into waiting
@@ -89,7 +91,7 @@ def shown(seen):
 def table(results):
     """docs/connect-matrix.md."""
     out = ["# Which way `nat-connect` finds", "",
-           "Made by `tests/lab/nat_connect_matrix_test.py --table docs/connect-matrix.md`, in labs of",
+           "Made by `tests/lab/nat_connect_matrix_test.py --write`, in labs of",
            "`nat-lab` with coturn. Rows are the side that offers, columns the side that answers; the",
            "words are RFC 4787's, as in nat-lab(1). The time is from the start of the offering",
            "program, which also starts the other one, to the first moment at which data may flow over",
@@ -129,8 +131,8 @@ def main():
             for turn in (False, True):
                 check(t, f"{a} x {b}, {'with' if turn else 'without'} TURN", expected(a, b, turn),
                       results[key][str(turn)])
-        if sys.argv[1:2] == ["--table"]:
-            with open(sys.argv[2], "w", encoding="utf-8") as file:
+        if sys.argv[1:] == ["--write"]:
+            with open(TABLE, "w", encoding="utf-8") as file:
                 file.write(table(results))
 
 
