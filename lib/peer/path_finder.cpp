@@ -487,7 +487,7 @@ void PathFinder::watch() {
 
 void PathFinder::ask_peer() {
     if (!pair_ || sockets_.empty()) return;
-    const bool relayed = pair_->local_type == sdp::CandidateType::Relayed;
+    const bool relayed = path_->local_kind == CandidateKind::Relayed;
     auto socket = std::find_if(sockets_.begin(), sockets_.end(),
                                [&](const Socket& each) { return each.local == pair_->base; });
     if (socket == sockets_.end()) {

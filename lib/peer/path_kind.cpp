@@ -21,6 +21,16 @@ CandidateKind kind_of(sdp::CandidateType type, const Endpoint& address,
     if (type == Type::Host || stands_as([](const auto& each) { return each.type == Type::Host; })) {
         return CandidateKind::Host;
     }
+    // The relay's with another port: a router that has a flow between the same two already, of our
+    // own making, gives the one that comes in by the mapped port another source (Linux does).
+    const auto at_address = [&](bool relayed) {
+        return std::any_of(signalled.begin(), signalled.end(), [&](const sdp::Candidate& each) {
+            return each.address == address.address && (each.type == Type::Relayed) == relayed;
+        });
+    };
+    if (type == Type::PeerReflexive && at_address(true) && !at_address(false)) {
+        return CandidateKind::Relayed;
+    }
     const bool mapped = stands_as([](const auto& each) {
         return each.type == Type::ServerReflexive && each.priority >> 24U == kMappedPreference;
     });

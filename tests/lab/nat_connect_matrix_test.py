@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Which way nat-connect finds between every pair of sites.
 
-With --write docs/connect-matrix.md is made of it.
+With --write docs/connect-matrix.md is made of it, one lab at a time.
 """
 import concurrent.futures
 import os
@@ -118,7 +118,9 @@ def main():
     # Those that fail take longest and cost nothing: first.
     pairs.sort(key=lambda p: bool(expected(p[0], p[1], False)))
     results = {}
-    with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+    write = sys.argv[1:] == ["--write"]
+    workers = 1 if write else AT_ONCE
+    with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(workers) as pool:
         running = {(a, b, mapping): pool.submit(lab.inside, ["--a", a, "--b", b], cell, a, b,
                                                 mapping, timeout=110) for a, b, mapping in pairs}
         for key, future in running.items():
@@ -131,7 +133,7 @@ def main():
             for turn in (False, True):
                 check(t, f"{a} x {b}, {'with' if turn else 'without'} TURN", expected(a, b, turn),
                       results[key][str(turn)])
-        if sys.argv[1:] == ["--write"]:
+        if write:
             with open(TABLE, "w", encoding="utf-8") as file:
                 file.write(table(results))
 
