@@ -107,6 +107,7 @@ Result<Opening, OpenFailure> open(const OpenRequest& request) {
     if (loop.is_current()) {
         return OpenFailure{invalid("a blocking open() on the loop's own thread"), {}};
     }
+    if (const auto valid = validate(request); !valid) return OpenFailure{valid.error(), {}};
     auto chain = make_chain(loop);
     auto promise = std::make_shared<std::promise<Result<Opening, OpenFailure>>>();
     auto future = promise->get_future();

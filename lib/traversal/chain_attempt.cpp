@@ -22,6 +22,23 @@ constexpr Duration kMapLimit{3000};
 // What is left of the deadline when the gateway beyond has had its time: for the answer itself.
 constexpr Duration kAnswerSlack{50};
 
+// Names what was asked, and nothing that was not.
+std::string nobody_answers(const std::vector<Strategy>& asked) {
+    std::string names;
+    int left = static_cast<int>(asked.size());
+    for (const Strategy strategy : asked) {
+        --left;
+        if (strategy == Strategy::Direct) continue;
+        if (!names.empty()) names += left > 0 ? ", " : " or ";
+        names += strategy == Strategy::Igd   ? "UPnP IGD"
+                 : strategy == Strategy::Pcp ? "PCP"
+                                             : "NAT-PMP";
+    }
+    if (names.empty()) return "this host has no public address of its own: ask a gateway instead";
+    return "nothing here opens ports: no gateway answers " + names +
+           "; switch it on in the router, or forward the port by hand";
+}
+
 std::string to_sentence(const Service& service) {
     std::string text = "answers";
     if (!service.product.empty()) text += " (" + service.product + ")";
@@ -45,11 +62,11 @@ ChainAttempt::ChainAttempt(Loop loop, std::vector<Strategy> strategies, ChainPar
 void ChainAttempt::start() {
     if (!handler_) return; // cancelled before it began
     started_ = net::now();
-    deadline_ = started_ + request_.deadline;
     if (const auto ready = lay_out_stages(); !ready) {
         answer(OpenFailure{ready.error(), {}});
         return;
     }
+    deadline_ = started_ + request_.deadline; // valid by now: no overflow
     deadline_timer_.start_at(deadline_, [this] {
         const auto self = shared_from_this();
         if (const auto late = std::exchange(waiting_for_view_, std::nullopt)) settle(*late);
@@ -219,6 +236,10 @@ void ChainAttempt::handle_mapping(std::size_t index, Result<Mapping> answer) {
     }
     stage.mapping = *std::move(answer);
     stage.granted = true;
+    if (race_->is_over()) { // came in the very turn of the deadline: the caller was told otherwise
+        take_back(stage);
+        return;
+    }
     stage.line.outcome = StoryLine::Outcome::Opened;
     stage.line.message =
         stage.mapping.external.to_string() + " leads to " + stage.mapping.internal.to_string();
@@ -399,9 +420,7 @@ Error ChainAttempt::verdict() const {
         return {Errc::Timeout, "no gateway answered within the deadline of " +
                                    std::to_string(request_.deadline.count()) + " ms"};
     }
-    return {Errc::NotFound,
-            "nothing here opens ports: no gateway answers UPnP IGD, PCP or NAT-PMP; "
-            "switch one of them on in the router, or forward the port by hand"};
+    return {Errc::NotFound, nobody_answers(strategies_)};
 }
 
 } // namespace natterjack

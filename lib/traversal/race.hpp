@@ -60,6 +60,8 @@ public:
     [[nodiscard]] std::optional<Action> poll_action();
     /// When to call handle_timeout(); empty: only news can change anything.
     [[nodiscard]] std::optional<TimePoint> deadline() const { return deadline_; }
+    /// True once Report or GiveUp was said: a mapping that stands now is nobody's.
+    [[nodiscard]] bool is_over() const { return over_; }
     /// True while the stage may still answer.
     [[nodiscard]] bool is_asking(std::size_t stage) const;
 

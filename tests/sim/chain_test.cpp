@@ -25,6 +25,7 @@ protected:
         attempt_ = chain_->open(std::move(request), [this](Result<Opening, OpenFailure> result) {
             ++answers_;
             result_.emplace(std::move(result));
+            if (on_answer_) on_answer_();
         });
         runner_.run_pending();
     }
@@ -56,6 +57,7 @@ protected:
     Attempt attempt_;
     int answers_ = 0;
     std::optional<Result<Opening, OpenFailure>> result_;
+    std::function<void()> on_answer_; ///< Called in the turn of the answer.
 };
 
 TEST_F(ChainTest, AsksEverybodyAtOnceAndMapsWithOne) {
@@ -95,6 +97,20 @@ TEST_F(ChainTest, PassesOnWhenTheGatewayRefuses) {
     EXPECT_EQ(info.strategy, Strategy::Pcp);
     EXPECT_EQ(info.story[0].outcome, StoryLine::Outcome::Refused);
     EXPECT_EQ(info.story[0].message, "not allowed");
+}
+
+TEST_F(ChainTest, NamesOnlyTheProtocolsThatWereAsked) {
+    start({.port = 6667}, {Strategy::Pcp});
+    fire(house_.at(Strategy::Pcp).map, kSilent);
+    ASSERT_TRUE(result_ && !*result_);
+    const auto& message = result_->error().error.message;
+    EXPECT_NE(message.find("PCP"), std::string::npos) << message;
+    EXPECT_EQ(message.find("IGD"), std::string::npos) << message;
+    result_.reset();
+    start({.port = 6667}, {Strategy::Direct});
+    ASSERT_TRUE(result_ && !*result_);
+    EXPECT_EQ(result_->error().error.code, Errc::NotFound);
+    EXPECT_NE(result_->error().error.message.find("public address"), std::string::npos);
 }
 
 TEST_F(ChainTest, SaysNothingHereOpensPortsWhenAllAreSilent) {
@@ -231,6 +247,22 @@ TEST_F(ChainTest, CancelledAttemptRemovesAMappingThatAlreadyStands) {
     EXPECT_EQ(answers_, 0);
 }
 
+TEST_F(ChainTest, TakesBackAMappingThatComesInTheTurnOfItsDeadline) {
+    // As after a suspended laptop wakes up: the deadline and the gateway's answer are both there.
+    on_answer_ = [this] {
+        fire(house_.at(Strategy::Igd).map, house_.grant(Strategy::Igd, kOutside));
+    };
+    start({.port = 6667, .deadline = std::chrono::milliseconds(20)});
+    fire(house_.at(Strategy::Igd).probe, Service{});
+    ASSERT_EQ(house_.at(Strategy::Igd).maps, 1);
+    ASSERT_TRUE(runner_.run_until([&] { return answers_ == 1; }));
+    EXPECT_FALSE(*result_);
+    ASSERT_EQ(house_.at(Strategy::Igd).unmaps, 1);
+    fire(house_.at(Strategy::Igd).unmap, Result<void>());
+    runner_.run_pending();
+    EXPECT_EQ(house_.at(Strategy::Igd).alive, 0);
+}
+
 TEST_F(ChainTest, AttemptMayBeDestroyedInsideItsOwnHandler) {
     chain_ = std::make_unique<Chain>(runner_.loop(), kAll, house_.parts());
     attempt_ = chain_->open({.port = 1}, [this](const Result<Opening, OpenFailure>&) {
@@ -290,6 +322,7 @@ TEST_F(ChainTest, RefusesRequestsThatMakeNoSense) {
              BadRequest{"port 0", {.port = 0}},
              BadRequest{"lifetime", {.port = 1, .lifetime = std::chrono::seconds(0)}},
              BadRequest{"deadline", {.port = 1, .deadline = std::chrono::milliseconds(0)}},
+             BadRequest{"no deadline", {.port = 1, .deadline = std::chrono::milliseconds::max()}},
              BadRequest{"control character", {.port = 1, .description = "a\nb"}},
              BadRequest{"no description", {.port = 1, .description = ""}},
              BadRequest{"not UTF-8", {.port = 1, .description = "\xff"}},
@@ -304,6 +337,12 @@ TEST_F(ChainTest, RefusesRequestsThatMakeNoSense) {
         EXPECT_EQ(result_->error().error.code, Errc::InvalidArgument) << row.name;
         EXPECT_FALSE(result_->error().error.message.empty()) << row.name;
     }
+}
+
+TEST_F(ChainTest, TheBlockingCallRefusesThemToo) {
+    const auto result = natterjack::open({.port = 1, .deadline = std::chrono::milliseconds::max()});
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().error.code, Errc::InvalidArgument);
 }
 
 TEST_F(ChainTest, SaysThatThereIsNoNetwork) {
