@@ -152,6 +152,18 @@ TEST_F(IgdMapper, NeverSendsAnEmptyDescriptionOrPortZero) {
     EXPECT_EQ(igd.table[0].description, "natterjack");
 }
 
+TEST_F(IgdMapper, KnowsItsOwnEntryWhoseDescriptionHadBlanksAround) {
+    auto wanted = request();
+    wanted.description = " game night ";
+    for (int i = 0; i < 2; ++i) {
+        const auto mapping = map(wanted);
+        ASSERT_TRUE(mapping) << mapping.error().message;
+        EXPECT_EQ(mapping->external.port, 6667);
+        EXPECT_EQ(mapping->description, "game night");
+    }
+    EXPECT_EQ(igd.table.size(), 1U);
+}
+
 TEST_F(IgdMapper, RefreshesItsOwnEntry) {
     igd.table = {entry(6667, {kHost, 6667}, "natterjack")};
     const auto mapping = map();
@@ -500,6 +512,17 @@ TEST_F(IgdMapper, ListsLargeTablesInHalves) {
     EXPECT_EQ(igd.count("GetGenericPortMappingEntry"), 0);
 }
 
+TEST_F(IgdMapper, ListsTablesWhoseAnswersWouldBeTooLong) {
+    igd.manners.services = {{FakeIgd::kIp2, "/ctl", true}};
+    for (std::uint16_t port = 1000; port < 1060; ++port) {
+        igd.table.push_back(entry(port, {kHost, port}, std::string(2000, 'x')));
+    }
+    const auto mappings = list();
+    ASSERT_TRUE(mappings) << mappings.error().message;
+    EXPECT_EQ(mappings->size(), 60U);
+    EXPECT_EQ(igd.count("GetGenericPortMappingEntry"), 0);
+}
+
 TEST_F(IgdMapper, ListsByIndexWhereTheListingIsRefused) {
     igd.manners.services = {{FakeIgd::kIp2, "/ctl", true}};
     igd.manners.faults["GetListOfPortMappings"] = 606;
@@ -539,6 +562,20 @@ TEST_F(IgdMapper, TakesBackWhatWasAskedForWhenItIsDestroyed) {
     drain();
     EXPECT_EQ(igd.count("DeletePortMapping"), 1);
     EXPECT_TRUE(igd.table.empty());
+}
+
+TEST_F(IgdMapper, LeavesAnEntryThatItOnlyRefreshed) {
+    igd.table = {entry(6667, {kHost, 6667}, "natterjack")};
+    bool asked = false;
+    igd.manners.hook = [&](const soap::Request& request) {
+        asked = asked || request.action == "AddPortMapping";
+        return std::nullopt;
+    };
+    mapper->map(request(), net::now() + kPatience, [](const Result<Mapping>&) { FAIL(); });
+    ASSERT_TRUE(runner.run_until([&] { return asked; }));
+    mapper.reset();
+    drain();
+    EXPECT_EQ(igd.table.size(), 1U);
 }
 
 TEST_F(IgdMapper, TakesBackWhatTheGatewayGrantedTooLate) {

@@ -47,7 +47,9 @@ MapOperation::MapOperation(std::shared_ptr<Session> session, MappingRequest requ
       request_(std::move(request)),
       handler_(std::move(handler)),
       linger_timer_(this->session().loop) {
+    // Gateways and XML lose blanks at the ends, and then the entry would not look like ours.
     request_.description = printable(request_.description, kMaxText);
+    request_.description = std::string(trim(request_.description));
     // Some routers refuse an empty one, and by it we know our own.
     if (request_.description.empty()) request_.description = "natterjack";
     wanted_ = request_.renew ? request_.renew->external.port : request_.external_port;
@@ -248,7 +250,7 @@ void MapOperation::abandon() {
 
 // Deleting before the addition has been answered could come too early, so its answer is waited for.
 void MapOperation::linger() {
-    if (lingering_ || request_.renew) return;
+    if (lingering_ || stood_before()) return;
     lingering_ = true;
     lingered_ = net::keep_until_done(session().loop, shared_from_this());
     linger_timer_.start_after(kLinger, [this] {
@@ -260,7 +262,7 @@ void MapOperation::linger() {
 }
 
 void MapOperation::take_back(std::uint16_t port) {
-    if (request_.renew) return;
+    if (stood_before()) return;
     remove_in_background(shared_session(), mapping_on(port), net::now() + kUndoLimit - kLinger);
 }
 

@@ -15,7 +15,7 @@ namespace natterjack::igd {
 ///
 /// What belongs to another host, or to another program of this one, is not touched. An entry that
 /// was made, or may have been, is taken back when the operation fails or is abandoned, except when
-/// it renews one that was there before.
+/// it renews or refreshes one that was there before.
 class MapOperation final : public Operation {
 public:
     using Handler = std::function<void(Result<Mapping>)>;
@@ -40,6 +40,8 @@ private:
     void ask_external_address();
     void linger();
     void take_back(std::uint16_t port);
+    /// The entry is older than this operation: whoever made it may still count on it.
+    [[nodiscard]] bool stood_before() const { return request_.renew || was_ours_; }
     [[nodiscard]] bool next_lease();
     [[nodiscard]] bool is_ours(const PortEntry& entry) const;
     [[nodiscard]] Mapping mapping_on(std::uint16_t port) const;

@@ -49,7 +49,8 @@ void AddressOperation::fail(const Error& error) {
 namespace {
 
 // A full answer is asked again in two halves, since its entries come in no certain order. 100
-// entries have about 45 KiB, less than kMaxReply.
+// entries have about 45 KiB, less than kMaxReply; where their descriptions are long, they are
+// halved as well.
 constexpr std::size_t kAtOnce = 100;
 constexpr int kMaxQuestions = 128;
 
@@ -78,6 +79,7 @@ void ListOperation::take(const IgdService& service, const Range& range,
                          const Result<IgdService::Answer>& answer) {
     if (!answer) {
         if (retry_afresh(answer.error())) return;
+        if (answer.error().code == Errc::TooLarge && halve(range)) return ask_next(service);
         const bool believable =
             answer.error().code != Errc::Malformed && answer.error().code != Errc::Truncated;
         return believable ? fail(answer.error()) : walk(service);
@@ -92,15 +94,18 @@ void ListOperation::take(const IgdService& service, const Range& range,
     const auto* text = std::get<Reply>(*answer).find("NewPortListing");
     auto entries = parse_port_listing(text == nullptr ? "" : *text);
     if (!entries) return walk(service);
-    if (entries->size() >= kAtOnce && range.first < range.last) {
-        const auto middle =
-            static_cast<std::uint16_t>(range.first + (range.last - range.first) / 2);
-        to_ask_.push_back({range.transport, static_cast<std::uint16_t>(middle + 1), range.last});
-        to_ask_.push_back({range.transport, range.first, middle});
-    } else {
+    if (entries->size() < kAtOnce || !halve(range)) {
         entries_.insert(entries_.end(), entries->begin(), entries->end());
     }
     ask_next(service);
+}
+
+bool ListOperation::halve(const Range& range) {
+    if (range.first >= range.last) return false;
+    const auto middle = static_cast<std::uint16_t>(range.first + (range.last - range.first) / 2);
+    to_ask_.push_back({range.transport, static_cast<std::uint16_t>(middle + 1), range.last});
+    to_ask_.push_back({range.transport, range.first, middle});
+    return true;
 }
 
 void ListOperation::walk(const IgdService& service) {

@@ -54,6 +54,8 @@ private:
     void ask_next(const IgdService& service);
     void take(const IgdService& service, const Range& range,
               const Result<IgdService::Answer>& answer);
+    /// Asks for both halves instead. False: it is one port.
+    bool halve(const Range& range);
     void walk(const IgdService& service);
     void answer(const IgdService& service, std::vector<PortEntry> entries);
 
