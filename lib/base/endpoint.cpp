@@ -58,13 +58,14 @@ std::optional<std::uint32_t> parse_v4(std::string_view text) {
     return address;
 }
 
-// Appends the groups of one side of "::". The last may be a dotted quad (RFC 4291 section 2.2).
-bool parse_groups(std::string_view text, std::vector<std::uint8_t>& out) {
+// Appends the groups of one side of "::". Where the address ends (\a last) the end may be a dotted
+// quad (RFC 4291 section 2.2).
+bool parse_groups(std::string_view text, bool last, std::vector<std::uint8_t>& out) {
     while (!text.empty()) {
         const auto colon = text.find(':');
         const auto group = text.substr(0, colon);
         if (colon == std::string_view::npos && group.find('.') != std::string_view::npos) {
-            const auto quad = parse_v4(group);
+            const auto quad = last ? parse_v4(group) : std::nullopt;
             if (!quad) return false;
             for (unsigned shift = 32; shift > 0; shift -= 8) {
                 out.push_back(static_cast<std::uint8_t>(*quad >> (shift - 8)));
@@ -87,11 +88,13 @@ std::optional<IpAddress::Bytes> parse_v6(std::string_view text) {
     std::vector<std::uint8_t> head;
     std::vector<std::uint8_t> tail;
     const auto gap = text.find("::");
-    if (!parse_groups(text.substr(0, gap), head)) return std::nullopt;
+    if (!parse_groups(text.substr(0, gap), gap == std::string_view::npos, head)) {
+        return std::nullopt;
+    }
     if (gap == std::string_view::npos) {
         if (head.size() != 16) return std::nullopt;
     } else {
-        if (!parse_groups(text.substr(gap + 2), tail)) return std::nullopt;
+        if (!parse_groups(text.substr(gap + 2), true, tail)) return std::nullopt;
         if (head.size() + tail.size() > 14) return std::nullopt;
     }
     IpAddress::Bytes bytes{};
