@@ -258,14 +258,26 @@ public:
           transport_(transport) {
         for (const JournalEntry& entry : journal_.read(Clock::now())) {
             const Mapping& mapping = entry.mapping;
-            if (mapping.transport != transport_) continue;
+            if (mapping.transport != transport_ || !is_within_reach(mapping)) continue;
             if (mapping.internal.port == port_ || mapping.external.port == port_) {
                 ours_.push_back(mapping);
             }
         }
+        std::stable_partition(ours_.begin(), ours_.end(), [this](const Mapping& mapping) {
+            return mapping.internal.port == port_;
+        });
     }
 
 private:
+    // The journal also knows what was opened in other networks, and by protocols that are not asked
+    // now.
+    [[nodiscard]] bool is_within_reach(const Mapping& mapping) {
+        const auto& members = inquiry_.members();
+        return std::any_of(members.begin(), members.end(), [&](const Inquiry::Member& member) {
+            return mapping.strategy == member.strategy && mapping.gateway == member.path.gateway;
+        });
+    }
+
     void ask(Inquiry::Member& member) override {
         const auto mine = std::find_if(ours_.begin(), ours_.end(), [&](const Mapping& mapping) {
             return mapping.strategy == member.strategy && mapping.gateway == member.path.gateway;
@@ -336,8 +348,8 @@ private:
             forget(mapping);
             ListedMapping gone = listed({.mapping = mapping}, {});
             gone.ours = !ours_.empty();
-            removed_.mappings.push_back(std::move(gone));
             const bool blind = ours_.empty() && member.strategy == Strategy::NatPmp;
+            (blind ? blindly_ : removed_.mappings).push_back(std::move(gone));
             inquiry_.settle(member, StoryLine::Outcome::Opened,
                             blind ? "accepts the deletion, as it does without a mapping, too"
                                   : "deleted " + port_name(mapping.external.port, transport_));
@@ -346,10 +358,21 @@ private:
         member.mapper->unmap(mapping, single_question ? silence() : deadline_, handler);
     }
 
-    void forget(const Mapping& mapping) { (void)journal_.erase(mapping, Clock::now()); }
+    void forget(const Mapping& mapping) {
+        const auto now = Clock::now();
+        (void)journal_.erase(mapping, now);
+        // One table may serve all protocols: what IGD has deleted may have been opened by another.
+        for (const JournalEntry& entry : journal_.read(now)) {
+            if (is_entry_of(listed({.mapping = mapping}, now), entry.mapping)) {
+                (void)journal_.erase(entry.mapping, now);
+            }
+        }
+    }
 
     void finish() override {
         removed_.story = inquiry_.story();
+        // NAT-PMP's yes counts where nobody saw what went.
+        if (removed_.mappings.empty()) removed_.mappings = blindly_;
         if (foreign_) {
             answer(OpenFailure{conflict(), removed_.story});
         } else if (removed_.mappings.empty() || listed_nowhere_) {
@@ -375,6 +398,7 @@ private:
     Transport transport_;
     std::vector<Mapping> ours_;
     Mappings::Listing removed_;
+    std::vector<ListedMapping> blindly_;
     bool foreign_ = false;
     bool listed_nowhere_ = false;
 };

@@ -189,6 +189,33 @@ def ports_that_are_taken():
     return out
 
 
+def deletions():
+    """What the journal does not know, or knows of another network or protocol, can be deleted too."""
+    private_journal()
+    host, url = os.environ["NATLAB_HOST"], description_url()
+    out = {}
+
+    def opened_by_upnpc():
+        subprocess.run(["upnpc", "-u", url, "-a", host, str(PORT), str(PORT), "tcp", "600"], check=False,
+                       capture_output=True, timeout=30)
+
+    opened_by_upnpc()
+    out["of others"] = nat_map("delete", str(PORT), "tcp")
+    nat_map("add", str(PORT), "tcp", "--via", "igd")
+    journal = os.path.join(os.environ["XDG_STATE_HOME"], "natterjack", "mappings.json")
+    with open(journal, encoding="utf-8") as file:
+        text = file.read()
+    nat_map("delete", str(PORT), "tcp")
+    with open(journal, "w", encoding="utf-8") as file:
+        file.write(text.replace(os.environ["NATLAB_GATEWAY"], "10.99.99.1"))
+    opened_by_upnpc()
+    out["with a stale journal"] = nat_map("delete", str(PORT), "tcp")
+    nat_map("add", str(PORT), "tcp", "--via", "pcp")
+    out["by another protocol"] = nat_map("delete", str(PORT), "tcp", "--via", "igd")
+    out["listed"] = nat_map("list")
+    return out
+
+
 def chain():
     private_journal()
     out = {"added": nat_map("add", str(PORT), "tcp"), "again": nat_map("add", str(PORT), "tcp")}
@@ -228,7 +255,7 @@ def check_cycle(t, name, via, protocol, seen):
 
 if __name__ == "__main__":
     lab.serve(open_and_close, witnessed_by_natpmpc, interrupted_keep, interrupted_add,
-              ports_that_are_taken, chain, simply)
+              ports_that_are_taken, deletions, chain, simply)
     with tap.Tap() as t:
         for via in ("igd", "pcp", "nat-pmp"):
             for protocol in ("tcp", "udp"):
@@ -256,6 +283,12 @@ if __name__ == "__main__":
                 "external: IGD and NAT-PMP tell the address")
         t.equal(seen["deleted"]["status"], 0, "chain: delete succeeds")
         t.equal(seen["nothing"]["status"], 2, "delete: a port that nobody opened is an error")
+
+        seen = lab.inside(["--nat", "home", "--no-servers"], deletions)
+        for what in ("of others", "with a stale journal", "by another protocol"):
+            t.equal([seen[what]["status"], [m["strategy"] for m in seen[what]["json"]["mappings"]]],
+                    [0, ["igd"]], f"delete {what}: IGD finds it, and it is told once")
+        t.equal(seen["listed"]["json"]["mappings"], [], "delete: all is gone, also from the journal")
 
         for spec, strategy in (("eim/apdf,pcp", "pcp"), ("eim/apdf,natpmp", "nat-pmp"),
                                ("eim/apdf,igd", "igd"), ("none", "direct")):
