@@ -3,6 +3,7 @@
 """nat-map's command line: what it refuses, in which words and with which exit status."""
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -31,6 +32,7 @@ USAGE = {
     ("add", "6667", "--to", "printer:80"): "printer:80",
     ("add", "6667", "--gateway", "router.lan"): "router.lan",
     ("add", "6667", "--timeout", "0"): "--timeout",
+    ("list", "--timeout", "nan"): "--timeout",
     ("add", "6667", "--interface", "no-such"): "no-such",
     ("add", "6667", "--source", "9.9.9.9"): "9.9.9.9",
     ("add", "6667", "--description", "a\nb"): "description",
@@ -67,20 +69,29 @@ def without_network():
 
 def closed_stdout():
     done = subprocess.run([NAT_MAP, "external"], stdout=open("/dev/full", "w", encoding="ascii"),
-                          stderr=subprocess.PIPE, check=False, timeout=30)
-    return done.returncode
+                          stderr=subprocess.PIPE, check=False, timeout=30, text=True)
+    return [done.returncode, "cannot write" in done.stderr]
+
+
+def long_lease():
+    """A day and more: the end's date is told. And a transport is one in capitals, too."""
+    done = nat_map("add", "6667", "TCP", "--lifetime", "604800", "--via", "pcp")
+    return [done.returncode, bool(re.search(r"86400 s \(until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\)",
+                                            done.stdout))]
 
 
 if __name__ == "__main__":
-    lab.serve(usage, without_network, closed_stdout)
+    lab.serve(usage, without_network, closed_stdout, long_lease)
     with tap.Tap() as t:
         t.equal(lab.inside(["--nat", "eim/apdf", "--no-servers"], usage), [],
                 "bad arguments: exit status 64, the word at fault on stderr, nothing on stdout")
         t.equal(lab.inside(["--nat", "eim/apdf", "--no-servers"], without_network),
                 {name: [69, "no network"] for name in ("add", "list", "delete", "external", "keep")},
                 "no network: exit status 69 and the error in the JSON")
-        t.equal(lab.inside(["--nat", "home", "--no-servers"], closed_stdout), 70,
+        t.equal(lab.inside(["--nat", "home", "--no-servers"], closed_stdout), [70, True],
                 "a full disk behind stdout is not silently ignored")
+        t.equal(lab.inside(["--nat", "eim/apdf,pcp", "--no-servers"], long_lease), [0, True],
+                "a long lease: its end has a date")
         for command in ("", "add", "list", "delete", "external", "keep"):
             done = nat_map(*command.split(), "--help")
             t.check(done.returncode == 0 and "nat-map add 6667 tcp" in done.stdout and not done.stderr,

@@ -157,6 +157,32 @@ def interrupted_keep():
     return out
 
 
+def keep_without_reader(via):
+    """Whoever reads the output is gone: nobody would hear that the port moves or is lost."""
+    private_journal()
+    keeper = subprocess.Popen([NAT_MAP, "keep", str(PORT), "--via", via], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+    keeper.stdout.close()
+    said = keeper.stderr.read()
+    return [keeper.wait(timeout=10), "cannot write" in said, listed_by_upnpc()]
+
+
+def catches(process, number):
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+        caught = next(line.split()[1] for line in status if line.startswith("SigCgt:"))
+    return int(caught, 16) >> (number - 1) & 1
+
+
+def keep_interrupted_early():
+    private_journal()
+    keeper = subprocess.Popen([NAT_MAP, "keep", str(PORT), "--json"], stdout=subprocess.PIPE, text=True)
+    while not catches(keeper, signal.SIGINT):
+        time.sleep(0.001)
+    keeper.send_signal(signal.SIGINT)
+    said, _ = keeper.communicate(timeout=10)
+    return [keeper.returncode, said]
+
+
 def interrupted_add(via):
     """Ctrl-C at any moment: either nat-map finished, or nothing is left of it."""
     private_journal()
@@ -255,7 +281,7 @@ def check_cycle(t, name, via, protocol, seen):
 
 if __name__ == "__main__":
     lab.serve(open_and_close, witnessed_by_natpmpc, interrupted_keep, interrupted_add,
-              ports_that_are_taken, deletions, chain, simply)
+              keep_without_reader, keep_interrupted_early, ports_that_are_taken, deletions, chain, simply)
     with tap.Tap() as t:
         for via in ("igd", "pcp", "nat-pmp"):
             for protocol in ("tcp", "udp"):
@@ -317,6 +343,12 @@ if __name__ == "__main__":
         t.equal([seen["status"], seen["closed"]], [0, ["closed", "closed"]],
                 "keep: Ctrl-C closes, and says so")
         t.equal(seen["left"], {}, "keep: Ctrl-C leaves nothing behind")
+
+        for via in ("igd", "pcp"):
+            t.equal(lab.inside(["--nat", "home", "--no-servers"], keep_without_reader, via),
+                    [70, True, {}], f"keep by {via}: without a reader it closes, and says why")
+        t.equal(lab.inside(["--nat", "eim/apdf", "--no-servers"], keep_interrupted_early), [130, ""],
+                "keep: Ctrl-C before the answer is told apart from Ctrl-C later")
 
         for via in ("igd", "pcp", "nat-pmp"):
             t.equal(lab.inside(["--nat", "home", "--no-servers"], interrupted_add, via), [],

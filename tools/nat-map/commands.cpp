@@ -60,6 +60,7 @@ int add(const Options& options, Runner& runner) {
 int keep(const Options& options, Runner& runner) {
     std::unique_ptr<OpenPorts> opening;
     bool closing = false;
+    bool open = false;
     const auto say = [&options](const std::string& event, const OpeningInfo& info) {
         Report line(options);
         line.add(to_row(info));
@@ -69,10 +70,11 @@ int keep(const Options& options, Runner& runner) {
     const auto close = [&](int exit_code) {
         if (closing) return;
         closing = true;
+        opening->cancel(); // what is not open yet shall not be
         std::size_t pending = 0;
         const auto end = [&, exit_code] {
-            runner.quit(exit_code);
-            opening->cancel();
+            const bool done = exit_code == tool_support::kDone;
+            runner.quit(done && !written(std::cout) ? tool_support::kInternal : exit_code);
         };
         for (Port& port : opening->ports()) {
             if (port.outcome && *port.outcome) ++pending;
@@ -92,7 +94,12 @@ int keep(const Options& options, Runner& runner) {
             });
         }
     };
-    runner.on_interrupt([&] { close(tool_support::kDone); });
+    // Nobody hears what happens to the ports: then they are not kept.
+    const auto tell = [&](const std::string& event, const OpeningInfo& info) {
+        say(event, info);
+        if (!closing && !written(std::cout)) close(tool_support::kInternal);
+    };
+    runner.on_interrupt([&] { close(open ? tool_support::kDone : kInterrupted); });
     runner.announce("asking the gateway");
     opening = std::make_unique<OpenPorts>(options, runner.loop(), [&] {
         runner.hush();
@@ -101,12 +108,13 @@ int keep(const Options& options, Runner& runner) {
             close(report.print());
             return;
         }
+        open = true;
         for (Port& port : opening->ports()) {
-            Opening& open = **port.outcome;
-            say("opened", open.info());
-            open.on_changed(
-                [&say](Opening::Change change, const OpeningInfo&, const OpeningInfo& after) {
-                    say(change == Opening::Change::Lost ? "lost" : "moved", after);
+            Opening& kept = **port.outcome;
+            tell("opened", kept.info());
+            kept.on_changed(
+                [&tell](Opening::Change change, const OpeningInfo&, const OpeningInfo& after) {
+                    tell(change == Opening::Change::Lost ? "lost" : "moved", after);
                 });
         }
     });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <array>
+#include <csignal>
 #include <string_view>
 
 #include "commands.hpp"
@@ -22,6 +23,8 @@ constexpr std::array kCommands = {
 int main(int argc, char** argv) {
     const auto parsed = nat_map::parse_command_line(argc, argv);
     if (!parsed.options) return parsed.exit_code;
+    // Whoever reads our output may go; what `keep` has open is to be closed all the same.
+    std::signal(SIGPIPE, SIG_IGN);
     for (const Command& command : kCommands) {
         if (command.name != parsed.options->command) continue;
         tool_support::Runner runner;

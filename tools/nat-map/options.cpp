@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <iostream>
 
 namespace nat_map {
@@ -54,7 +55,7 @@ std::optional<std::uint16_t> parse_port(const std::string& word) {
 /// "6667 6668 tcp": ports, then what they carry. Throws CLI::ValidationError.
 void read_ports(const std::vector<std::string>& words, Options& options) {
     for (std::size_t i = 0; i < words.size(); ++i) {
-        const auto& word = words[i];
+        const auto word = CLI::detail::to_lower(words[i]); // "TCP" is as good
         if (const auto port = parse_port(word)) {
             options.ports.push_back(*port);
         } else if (i > 0 && i + 1 == words.size() && (word == "tcp" || word == "both")) {
@@ -106,6 +107,7 @@ void read_words(const Words& words, Options& options) {
             throw CLI::ValidationError("--via", words.via + " is not part of this build");
         }
     }
+    if (std::isnan(words.timeout)) throw CLI::ValidationError("--timeout", "not a number");
     auto& request = options.request;
     request.external_port = words.external;
     request.lifetime = std::chrono::seconds(words.lifetime);

@@ -36,8 +36,10 @@ std::time_t end_of(const Row& row) {
 
 std::string lifetime_text(const Row& row) {
     if (row.lifetime.count() == 0) return "until deleted";
+    // The time alone would be that of today.
+    const bool another_day = row.lifetime >= std::chrono::hours(24);
     return std::to_string(row.lifetime.count()) + " s (until " +
-           clock_time(end_of(row), "%H:%M:%S", false) + ")";
+           clock_time(end_of(row), another_day ? "%Y-%m-%d %H:%M:%S" : "%H:%M:%S", false) + ")";
 }
 
 ordered_json to_json(const Row& row) {
@@ -89,6 +91,11 @@ void print_table(const std::vector<std::vector<std::string>>& table) {
 }
 
 } // namespace
+
+bool written(const std::ostream& out) {
+    if (!out) std::cerr << "nat-map: cannot write the answer: standard output is full or closed\n";
+    return static_cast<bool>(out);
+}
 
 Row to_row(const natterjack::OpeningInfo& info) {
     return {.transport = info.transport,
@@ -163,7 +170,7 @@ int Report::print() const {
         }
         if (options_.verbose || !errors_.empty()) print_story();
     }
-    if (!std::cout) return tool_support::kInternal;
+    if (!written(std::cout)) return tool_support::kInternal;
     return causes_.empty() ? tool_support::kDone : tool_support::exit_code_of(causes_.front());
 }
 

@@ -3,6 +3,7 @@
 /// \brief What nat-map prints: rows for people, JSON (schema nat-map/1) for programs.
 #pragma once
 
+#include <iosfwd>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -31,6 +32,9 @@ struct Row {
 
 [[nodiscard]] Row to_row(const natterjack::OpeningInfo& info);
 [[nodiscard]] Row to_row(const natterjack::ListedMapping& entry);
+
+/// False, and a word on stderr, when something that was printed did not get out.
+[[nodiscard]] bool written(const std::ostream& out);
 
 /// Collects what a command found, prints it once.
 class Report {
