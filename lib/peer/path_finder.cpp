@@ -168,6 +168,12 @@ void PathFinder::emit(sdp::Candidate candidate) {
         return same_place(each, candidate) && each.priority >= candidate.priority;
     });
     if (known) return;
+    // The related address would tell what is to be hidden (RFC 8839 section 5.1: zeros and port 9).
+    if (config_.relay_only && candidate.related) {
+        candidate.related->address =
+            candidate.related->address.is_v4() ? IpAddress() : IpAddress::v6({});
+        candidate.related->port = 9;
+    }
     candidates_.push_back(candidate);
     const bool hidden = config_.relay_only && candidate.type != sdp::CandidateType::Relayed;
     if (!hidden && handlers_.on_candidate) handlers_.on_candidate(candidate);

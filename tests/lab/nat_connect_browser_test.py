@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -42,8 +43,8 @@ function watch(channel) {
     channel.addEventListener("message", e => channel.seen.push(e.data));
     channels[channel.label] = channel;
 }
-function create(trickle = true) {
-    pc = new RTCPeerConnection();
+function create(trickle = true, server = null) {
+    pc = new RTCPeerConnection(server ? {iceServers: [{urls: server}]} : {});
     channels = {};
     pc.ondatachannel = e => watch(e.channel);
     if (trickle) pc.onicecandidate = e => { if (e.candidate) say(e.candidate); };
@@ -324,6 +325,48 @@ def restart(page):
             "story": peer.story()}
 
 
+def moved(page):
+    """Our host's address changes: we restart ICE, and the page answers."""
+    page.run("create(); watch(pc.createDataChannel('chat')); describe()")
+    peer = Peer(page, [ECHO_PEER, "answer"])
+    out = {"before": page.run("opened('chat').then(channel => answers(channel, ['before']))")}
+    lab.on("a", lab.NAT_LAB, "readdress", "a", "25.0.113.77").check_returncode()
+    out["after"] = page.run("answers(channels.chat, ['after'])")
+    page.run("pc.close()")
+    out["status"] = peer.end()
+    out["offers"] = sum('"type":"offer"' in line and "25.0.113.77" in line for line in peer.said)
+    out["story"] = peer.story()
+    return out
+
+
+def slow_reader(page):
+    """A command that does not read yet holds the page up, not our memory."""
+    page.run("create(); watch(pc.createDataChannel('chat')); describe()")
+    with tempfile.TemporaryDirectory() as place:
+        gate, count = os.path.join(place, "gate"), os.path.join(place, "count")
+        os.mkfifo(gate)
+        peer = Peer(page, nat_connect("--answer", "--exec", f"read go <{gate}; wc -c >{count}"))
+        page.run("opened('chat').then(() => { for (let i = 0; i < 60; ++i)"
+                 " channels.chat.send(pattern(262144)); })")
+        # It stops when nothing more moves.
+        page.run("""(async () => {
+            for (let before = -1; before != channels.chat.bufferedAmount;) {
+                before = channels.chat.bufferedAmount;
+                await new Promise(done => setTimeout(done, 500));
+            }
+        })()""")
+        with open(f"/proc/{peer.process.pid}/status", encoding="ascii") as status:
+            resident = int(next(l for l in status if l.startswith("VmRSS")).split()[1]) // 1024
+        held = page.run("channels.chat.bufferedAmount")
+        with open(gate, "w", encoding="ascii") as file:
+            file.write("\n")
+        page.run("channels.chat.close()")
+        status = peer.end()
+        with open(count, encoding="ascii") as file:
+            return {"resident MiB": resident, "held MiB": held // 2**20, "status": status,
+                    "count": file.read().strip(), "story": peer.story()}
+
+
 def other_media(page):
     """An offer of audio, video and data: what we do not have is turned down, the rest works."""
     page.run("create(); pc.addTransceiver('audio'); watch(pc.createDataChannel('chat'));"
@@ -382,6 +425,18 @@ def hidden(page):
             "status": status, "notes": connected(peer).get("notes"), "story": peer.story()}
 
 
+def behind_nat(page):
+    """NATs on both sides, and a STUN server for each."""
+    server = os.environ["NATLAB_STUN"]
+    page.run(f"create(true, 'stun:{server}'); watch(pc.createDataChannel('chat')); describe()")
+    peer = Peer(page, nat_connect("--stun", server, "--answer", "--exec", "cat"))
+    out = {"echo": "".join(page.run("opened('chat').then(channel => bytes_back(channel, ['a word']))"))}
+    page.run("channels.chat.close()")
+    out["status"] = peer.end()
+    out["kind"] = connected(peer).get("kind")
+    return out
+
+
 PLAIN = ["--a", "none", "--b", "none", "--no-servers"]
 
 
@@ -392,15 +447,31 @@ def main():
                                timeout=110)
 
         runs = submit(PLAIN, False, tool, command_ends, pasted, library, restart, other_media,
-                      wrong_fingerprint)
+                      wrong_fingerprint, slow_reader, moved)
         secret = submit(PLAIN, True, hidden)
+        behind_nats = submit(["--a", "eim/apdf", "--b", "eim/adf"], True, behind_nat)
         check_tool(t, runs.result())
         check_library(t, runs.result())
+        check_faults(t, runs.result())
         seen = secret.result()["hidden"]
         t.check(seen.get("names"), "Chromium hides its addresses behind .local names", seen)
         t.equal([seen.get("echo"), seen.get("status")], ["a word", 0],
                 "... and is reached by the address that its checks come from")
+        seen_behind = behind_nats.result()["behind_nat"]
+        t.equal([seen_behind.get("echo"), seen_behind.get("status"), seen_behind.get("kind")],
+                ["a word", 0, "punched"], "NATs on both sides, a STUN server for each, and names")
         t.check(any(".local" in note for note in seen.get("notes") or ()), "... which is told", seen)
+
+
+def check_faults(t, seen):
+    one = seen["moved"]
+    t.equal([one.get("before"), one.get("after"), one.get("status")], [["before"], ["after"], 0],
+            "our address changes: the page takes our ICE restart")
+    t.check(one.get("offers"), "... which is an offer of ours", one)
+    one = seen["slow_reader"]
+    t.check(one.get("resident MiB", 99) < 60 and one.get("held MiB", 0) >= 5,
+            "a command that does not read: the page has to wait, and our memory is bounded", one)
+    t.equal([one.get("count"), one.get("status")], [str(60 * 262144), 0], "... and nothing is lost")
 
 
 def check_tool(t, seen):

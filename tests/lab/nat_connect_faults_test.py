@@ -188,14 +188,16 @@ def disturbed(steps, turn=False):
 
 def relay_only():
     # A relay lets nobody in whose address it was not told: the peer must know its own.
-    running = connect.Running("--no-map", *connect.servers(True), "--relay-only", "--via",
-                              connect.peer_command("--answer", "--no-map", "--exec", "cat",
-                                                   *connect.servers(False)))
-    done = running.finish(b"a word")
+    peer = connect.peer_command("--answer", "--no-map", "--exec", "cat", *connect.servers(False))
+    with tempfile.NamedTemporaryFile("r") as said:
+        running = connect.Running("--no-map", *connect.servers(True), "--relay-only", "--via",
+                                  f"tee {said.name} | ({peer})")
+        done = running.finish(b"a word")
+        told = said.read()
     connected = running.event("connected") or {}
     later = [e["kind"] for e in running.events if e["event"] == "path"]
     return {"status": done["status"], "out": done["out"].decode(), "kind": connected.get("kind"),
-            "later": later, "story": running.story()}
+            "later": later, "told": told, "story": running.story()}
 
 
 def passwords():
@@ -308,6 +310,8 @@ def main():
         seen = relayed.result()
         t.equal([seen["status"], seen["out"], seen["kind"], seen["later"]],
                 [0, "a word", "relayed", []], "--relay-only: relayed, and stays so")
+        t.check("typ relay" in seen["told"] and "192.168." not in seen["told"] and
+                "25.0.113." not in seen["told"], "... and the peer is told no address of ours", seen)
         seen = secret.result()
         t.equal(seen["file"][:2], [0, "relayed"], "--turn-password-file")
         t.equal(seen["environment"][:2], [0, "relayed"], "NAT_CONNECT_TURN_PASSWORD")
