@@ -7,5 +7,6 @@
 #include <natterjack/loop.hpp>
 #include <natterjack/mappings.hpp>
 #include <natterjack/opening.hpp>
+#include <natterjack/probe.hpp>
 #include <natterjack/result.hpp>
 #include <natterjack/traversal.hpp>

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief Diagnosis: can others reach this host, and if not, why?
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <natterjack/export.hpp>
+#include <natterjack/loop.hpp>
+#include <natterjack/probe_report.hpp>
+#include <natterjack/result.hpp>
+#include <natterjack/traversal.hpp>
+
+namespace natterjack {
+
+struct ProbeRequest {
+    enum class Depth : std::uint8_t {
+        Quick,  ///< The mapping alone, and what answers at once.
+        Normal, ///< Everything but what takes longer than a few seconds.
+    };
+    struct Port {
+        std::uint16_t port = 0;
+        Transport transport = Transport::Udp;
+    };
+    Depth depth = Depth::Normal;
+    NetworkChoice network;
+    /// "HOST:PORT" each, at most 32. Empty: those of the user's or the system's `servers.conf`.
+    std::vector<std::string> stun_servers;
+    /// Ports to map for the test and to unmap again; empty: nothing is changed anywhere.
+    std::vector<Port> map;
+    bool ipv4 = true;
+    bool ipv6 = true;
+    std::chrono::milliseconds deadline{10000}; ///< For the report, 100 ms to 10 minutes.
+};
+
+/// Looks, and calls \a handler once, on the loop, before request.deadline; what was not found out
+/// by then is not tested or inconclusive. \a progress: called on the loop with one English line
+/// whenever something new is looked at; may be empty. Nothing is contacted but the servers, the
+/// gateways and our own external address. Any thread; destroying the Attempt ends it without a
+/// word.
+///
+/// \retval Errc::InvalidArgument  a server's name cannot be one, or an option contradicts
+/// \retval Errc::Malformed        `servers.conf` cannot be read (detail: the line)
+/// \retval Errc::NoNetwork        this host has no address or no route to anywhere
+[[nodiscard]] NATTERJACK_API Attempt probe(const Loop& loop, ProbeRequest request,
+                                           std::function<void(Result<ProbeReport>)> handler,
+                                           std::function<void(std::string_view)> progress = {});
+
+} // namespace natterjack

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+#include "probe/family_run.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "net/random.hpp"
+#include "proto/port_pattern.hpp"
+
+namespace natterjack {
+
+namespace {
+
+constexpr Duration kPatience{800};
+constexpr Duration kQuickPatience{250};
+constexpr int kFreshSockets = 8;    // two that keep their port by chance: 1 in 10^9
+constexpr int kFilteringRounds = 3; // servers asked before giving up
+constexpr std::size_t kMappingDestinations = 8;
+
+stun::TransactionId make_id() {
+    return net::random_bytes<12>();
+}
+
+std::optional<IpAddress> most_common(const std::vector<SeenFrom>& seen) {
+    std::map<IpAddress, int> votes;
+    for (const auto& row : seen) ++votes[row.mapped.address];
+    const auto winner =
+        std::max_element(votes.begin(), votes.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (winner == votes.end()) return std::nullopt;
+    return winner->first;
+}
+
+} // namespace
+
+FamilyRun::FamilyRun(Loop loop, Setup setup, std::vector<Target> targets, FamilyReport& report,
+                     std::vector<ServerReport>& servers, Hooks hooks)
+    : loop_(std::move(loop)),
+      setup_(setup),
+      targets_(std::move(targets)),
+      report_(report),
+      servers_(servers),
+      hooks_(std::move(hooks)) {
+    report_.local = setup_.source;
+    hooks_.progress("asking servers how they see us");
+    std::vector<Endpoint> all;
+    for (const auto& target : targets_) all.push_back(target.endpoint);
+    survey_ = &add_mapping(std::move(all), [this](const auto&) { take_survey(); });
+}
+
+FamilyRun::MappingSocket& FamilyRun::add_mapping(std::vector<Endpoint> destinations,
+                                                 MappingSocket::Handler done) {
+    return mappings_.emplace_back(
+        loop_, setup_.source, setup_.interface,
+        MappingTest(std::move(destinations), make_id, setup_.quick ? kQuickPatience : kPatience),
+        std::move(done));
+}
+
+void FamilyRun::ask_filter(stun::ChangeRequest change, bool control,
+                           std::optional<ChangedAnswer::Outcome>& outcome) {
+    const auto& server = candidates_.front();
+    ChangedAnswer::Setup setup{.server = server.endpoint,
+                               .expected = *servers_[server.server].other,
+                               .change = change,
+                               .control = control};
+    if (!change.address) setup.expected.address = server.endpoint.address;
+    ++filters_pending_;
+    filters_.emplace_back(loop_, setup_.source, setup_.interface, ChangedAnswer(setup, make_id),
+                          [this, &outcome](const ChangedAnswer& machine) {
+                              outcome = machine.result();
+                              if (--filters_pending_ == 0) take_filtering();
+                          });
+}
+
+void FamilyRun::note_answer(const StunConversation::Answer& answer) {
+    const auto target = std::find_if(targets_.begin(), targets_.end(), [&](const Target& each) {
+        return each.endpoint == answer.from;
+    });
+    if (target == targets_.end()) return;
+    auto& server = servers_[target->server];
+    server.answered = true;
+    server.round_trip = answer.round_trip;
+    server.software = stun::software(answer.message);
+    answered_.push_back(*target);
+    const auto other = stun::other_address(answer.message);
+    if (!other) {
+        server.rfc5780 = ServerReport::Rfc5780::No;
+        return;
+    }
+    server.other = *other;
+    const bool credible = is_credible_other(answer.from, *other);
+    server.rfc5780 = credible ? ServerReport::Rfc5780::Claims : ServerReport::Rfc5780::SameAddress;
+    if (credible) candidates_.push_back(*target);
+    const auto plain = stun::plain_mapped_address(answer.message);
+    const auto mapped = stun::mapped_address(answer.message);
+    if (plain && mapped && answer.message.find(stun::AttributeType::XorMappedAddress) != nullptr) {
+        const bool rewritten = *plain != *mapped;
+        if (rewritten || report_.rewriting.value == AddressRewriting::Unknown) {
+            report_.rewriting = {rewritten ? AddressRewriting::Rewrites : AddressRewriting::None,
+                                 Confidence::Proved,
+                                 rewritten ? "an address in the answer was changed on its way"
+                                           : "addresses in answers arrive as they were sent"};
+        }
+    }
+}
+
+void FamilyRun::note_rows(const MappingSocket& socket) {
+    if (!socket.machine().result()) return;
+    for (const auto& row : socket.machine().result()->rows) {
+        report_.seen.push_back({row.server, socket.local(), row.mapped, row.round_trip});
+    }
+}
+
+void FamilyRun::take_survey() {
+    note_rows(*survey_);
+    if (survey_->machine().result()) {
+        for (const auto& answer : survey_->machine().result()->answers) note_answer(answer);
+    }
+    if (answered_.empty()) {
+        report_.status = FamilyReport::Status::Silent;
+        hooks_.done();
+        return;
+    }
+    report_.status = FamilyReport::Status::Works;
+    if (const auto external = most_common(report_.seen)) report_.external = external;
+    hooks_.external_known();
+    if (setup_.quick) {
+        test_mapping();
+        return;
+    }
+    ask_ports();
+    test_filtering();
+}
+
+// Towards one server only, which has been contacted already: no filter opens for another.
+void FamilyRun::ask_ports() {
+    for (int i = 0; i < kFreshSockets; ++i) {
+        fresh_.push_back(&add_mapping({answered_.front().endpoint}, [](const auto&) {}));
+    }
+}
+
+void FamilyRun::test_filtering() {
+    if (candidates_.empty() || rounds_ == kFilteringRounds) {
+        if (report_.filtering.confidence == Confidence::NotTested) {
+            report_.filtering = {FilteringBehaviour::Unknown, Confidence::UnsupportedByServer,
+                                 "no server here has another address to answer from"};
+        }
+        test_mapping();
+        return;
+    }
+    ++rounds_;
+    outcomes_ = {};
+    hooks_.progress("looking who may answer (filtering)");
+    ask_filter({true, true}, false, outcomes_.address);
+    ask_filter({false, true}, false, outcomes_.port);
+}
+
+void FamilyRun::take_filtering() {
+    const auto said = judge_filtering(outcomes_);
+    report_.filtering = said.filtering;
+    servers_[candidates_.front().server].rfc5780 = said.server;
+    if (said.wants_control) {
+        hooks_.progress("looking whether the server does answer from elsewhere");
+        ask_filter({true, true}, true, outcomes_.address_control);
+        ask_filter({false, true}, true, outcomes_.port_control);
+        return;
+    }
+    if (said.filtering.confidence >= Confidence::Likely) {
+        test_mapping();
+        return;
+    }
+    candidates_.erase(candidates_.begin()); // the next one, if there is one
+    test_filtering();
+}
+
+void FamilyRun::test_mapping() {
+    hooks_.progress("looking whether all destinations see one port (mapping)");
+    std::vector<Endpoint> destinations;
+    const auto add = [&](const Endpoint& endpoint) {
+        const bool known =
+            std::find(destinations.begin(), destinations.end(), endpoint) != destinations.end();
+        if (!known && destinations.size() < kMappingDestinations) destinations.push_back(endpoint);
+    };
+    for (const auto& target : candidates_.empty() ? answered_ : candidates_) {
+        const auto& other = servers_[target.server].other;
+        add(target.endpoint);
+        if (candidates_.empty() || !other) continue;
+        add({other->address, target.endpoint.port}); // RFC 5780 section 4.3, test II
+        add(*other);                                 // test III
+        add({target.endpoint.address, other->port});
+        break;
+    }
+    for (const auto& target : answered_) add(target.endpoint);
+    for (int i = 0; i < 2; ++i) {
+        tests_.push_back(&add_mapping(destinations, [this](const auto&) {
+            if (++mappings_done_ == tests_.size()) take_mapping();
+        }));
+    }
+}
+
+void FamilyRun::take_mapping() {
+    std::vector<MappingJudgement> said;
+    for (const auto* socket : tests_) {
+        note_rows(*socket);
+        const auto& result = socket->machine().result();
+        said.push_back(judge_mapping(result ? result->rows : std::vector<MappingTest::Row>{},
+                                     socket->local()));
+    }
+    const auto together = combine(said[0], said[1]);
+    report_.mapping = together.mapping;
+    report_.mapping_depends = together.depends;
+    report_.pooling = together.pooling;
+    if (together.outlier) note_outlier(*together.outlier);
+    std::vector<std::uint16_t> ports;
+    const auto& result = tests_.front()->machine().result();
+    if (together.depends && result) {
+        for (const auto& row : result->rows) {
+            const bool known =
+                std::find(ports.begin(), ports.end(), row.mapped.port) != ports.end();
+            if (!known) ports.push_back(row.mapped.port);
+        }
+    }
+    judge_fresh_ports(ports);
+    if (const auto external = most_common(report_.seen)) report_.external = external;
+    hooks_.done();
+}
+
+void FamilyRun::note_outlier(const Endpoint& endpoint) {
+    for (const auto& target : targets_) {
+        if (target.endpoint == endpoint)
+            servers_[target.server].trouble = "says otherwise than all other servers";
+    }
+}
+
+void FamilyRun::judge_fresh_ports(const std::vector<std::uint16_t>& destinations) {
+    std::vector<PortSample> samples;
+    for (const auto* socket : fresh_) {
+        note_rows(*socket);
+        const auto& result = socket->machine().result();
+        if (!result || result->rows.empty()) continue;
+        samples.push_back({socket->local().port, result->rows.front().mapped.port});
+    }
+    report_.ports = judge_ports(samples, destinations);
+}
+
+} // namespace natterjack

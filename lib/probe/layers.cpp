@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include "probe/layers.hpp"
+
+#include <algorithm>
+
+namespace natterjack {
+
+namespace {
+
+bool holds(const std::vector<IpAddress>& addresses, const IpAddress& address) {
+    return std::find(addresses.begin(), addresses.end(), address) != addresses.end();
+}
+
+bool any_shared(const LayerEvidence& evidence) {
+    const auto shared = [](const IpAddress& address) { return address.is_shared(); };
+    if (evidence.local.is_shared()) return true;
+    if (std::any_of(evidence.gateway_says.begin(), evidence.gateway_says.end(), shared))
+        return true;
+    for (const auto* way : {&evidence.to_external, &evidence.to_server}) {
+        if (!*way) continue;
+        if (std::any_of((*way)->hops.begin(), (*way)->hops.end(),
+                        [&](const Hop& hop) { return shared(hop.router); })) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Finding<int> count_layers(const LayerEvidence& evidence) {
+    if (!evidence.external) return {0, Confidence::Inconclusive, "no server saw an address"};
+    if (*evidence.external == evidence.local)
+        return {0, Confidence::Proved, "the outside sees the host's own address"};
+    const bool gateway_owns = holds(evidence.gateway_says, *evidence.external);
+    const auto& way = evidence.to_external;
+    const bool reached = way && way->end == HopList::End::Reached;
+    const int before = way ? static_cast<int>(way->hops.size()) : 0;
+    if (gateway_owns && (!reached || before == 0)) {
+        return {1, Confidence::Proved,
+                reached ? "hop test and port mapping agree: the gateway has the external address"
+                        : "the gateway says that it has the external address"};
+    }
+    if (gateway_owns) {
+        return {0, Confidence::Inconclusive,
+                "the gateway says that it has the external address; the hop test finds it behind "
+                "another router"};
+    }
+    const bool says_other = !evidence.gateway_says.empty();
+    if (reached && before == 0) {
+        if (!says_other)
+            return {1, Confidence::Proved, "hop test: the gateway has the external address"};
+        return {0, Confidence::Inconclusive,
+                "the gateway answers at the external address and says that it has another"};
+    }
+    if (says_other) {
+        return {2, Confidence::Proved,
+                "the gateway says that its outer address is another than servers see"};
+    }
+    if (before > 0) {
+        // A router on the way need not be a NAT; with a private address it stands inside of one.
+        const auto& first_outside = way->hops.size() > 1 ? way->hops[1] : way->hops[0];
+        const bool inside = first_outside.distance > 1 && !first_outside.router.is_public() &&
+                            !first_outside.router.is_unspecified();
+        return {2, inside || reached ? Confidence::Likely : Confidence::Inconclusive,
+                "hop test: the external address is beyond the gateway"};
+    }
+    return {0, Confidence::Inconclusive, "no router told where the external address is"};
+}
+
+} // namespace
+
+LayersReport judge_layers(const LayerEvidence& evidence) {
+    LayersReport out;
+    out.count = count_layers(evidence);
+    if (out.count.confidence < Confidence::Likely) out.count.value = 0;
+    const auto& way = evidence.to_server ? evidence.to_server : evidence.to_external;
+    if (way) {
+        for (const Hop& hop : way->hops) {
+            HopReport& added = out.hops.emplace_back();
+            added.distance = hop.distance;
+            if (!hop.router.is_unspecified()) added.address = hop.router;
+        }
+    }
+    const bool sure = out.count.confidence >= Confidence::Likely;
+    if (any_shared(evidence)) {
+        out.carrier = {Truth::Yes, Confidence::Proved,
+                       "an address of 100.64.0.0/10, which is for carriers' NATs (RFC 6598), is "
+                       "on the way"};
+    } else if (sure && out.count.value <= 1) {
+        out.carrier = {Truth::No, out.count.confidence, out.count.evidence};
+    } else if (sure) {
+        const bool own_public =
+            std::any_of(evidence.gateway_says.begin(), evidence.gateway_says.end(),
+                        [](const auto& each) { return each.is_public(); });
+        out.carrier = {own_public ? Truth::Suspected : Truth::Unknown,
+                       own_public ? Confidence::Likely : Confidence::Inconclusive,
+                       "a second NAT is there: the provider's, or a router of your own"};
+    } else {
+        out.carrier = {Truth::Unknown, Confidence::Inconclusive, out.count.evidence};
+    }
+    return out;
+}
+
+} // namespace natterjack

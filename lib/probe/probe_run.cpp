@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: MIT
+#include "probe/probe_run.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "probe/verdict.hpp"
+#include "traversal/paths.hpp"
+#include "traversal/servers.hpp"
+
+namespace natterjack {
+
+namespace {
+
+constexpr std::uint16_t kStunPort = 3478; // RFC 8489 section 8.1
+constexpr Duration kResolve{1000};
+constexpr Duration kQuickResolve{200};
+// Gateways answer within 200 ms, but for IGD's description.
+constexpr Duration kInquiry{1500};
+constexpr Duration kQuickInquiry{250};
+constexpr Duration kTrace{1200};
+constexpr int kMaxHops = 6;
+constexpr Duration kMapLimit{5000};
+
+} // namespace
+
+ProbeRun::ProbeRun(Loop loop, ProbeRequest request, ChainParts parts, Handler handler,
+                   Progress progress)
+    : loop_(std::move(loop)),
+      request_(std::move(request)),
+      parts_(std::move(parts)),
+      handler_(std::move(handler)),
+      progress_(std::move(progress)),
+      end_timer_(loop_),
+      step_timer_(loop_) {
+}
+
+bool ProbeRun::is_quick() const {
+    return request_.depth == ProbeRequest::Depth::Quick;
+}
+
+void ProbeRun::tell(std::string_view what) const {
+    if (progress_ && handler_) progress_(what);
+}
+
+void ProbeRun::cancel() {
+    handler_ = nullptr;
+    end_timer_.stop();
+    step_timer_.stop();
+    resolutions_.clear();
+    v4_.run.reset();
+    v6_.run.reset();
+    inquiry_.reset();
+    traces_.clear();
+    mapping_.cancel();
+    opening_.reset();
+}
+
+void ProbeRun::start() {
+    if (!handler_) return;
+    started_ = net::now();
+    report_.time = std::chrono::system_clock::now();
+    const auto fail = [this](const Error& error) { std::exchange(handler_, nullptr)(error); };
+    const auto servers = servers_to_ask();
+    if (!servers) return fail(servers.error());
+    auto network = parts_.read_network();
+    if (!network) return fail(network.error());
+    network_ = *std::move(network);
+    if (network_.default_routes.empty() && request_.network.interface.empty() &&
+        !request_.network.source) {
+        return fail(
+            {Errc::NoNetwork, "this host has no default route: connect it to a network first"});
+    }
+    end_timer_.start_at(started_ + request_.deadline, [this, self = shared_from_this()] {
+        report_.warnings.emplace_back("the time was over before everything was looked at");
+        finish();
+    });
+    waiting_ = 1; // the families
+    ask_gateways();
+    resolve(*servers);
+}
+
+Result<std::vector<HostPort>> ProbeRun::servers_to_ask() const {
+    auto names = request_.stun_servers;
+    if (names.empty()) {
+        const auto servers = parts_.read_servers();
+        if (!servers) return servers.error();
+        names = servers->stun;
+    }
+    if (names.size() > kMaxServers)
+        return Error{Errc::InvalidArgument, "more than 32 STUN servers"};
+    std::vector<HostPort> out;
+    for (const auto& name : names) {
+        auto parsed = parse_host_port(name, kStunPort);
+        if (!parsed) return Error{Errc::InvalidArgument, parsed.error().message};
+        if (std::find(out.begin(), out.end(), *parsed) == out.end()) out.push_back(*parsed);
+    }
+    return out;
+}
+
+// The kernel's own choice of a way to a server, VPNs included: that is the way that programs take.
+void ProbeRun::note_way_out() {
+    const bool v4 = !v4_.targets.empty();
+    if (v4 || !v6_.targets.empty()) {
+        const auto& target = v4 ? v4_.targets.front() : v6_.targets.front();
+        if (const auto route = net::route_to(target.endpoint.address)) {
+            report_.gateway = route->gateway;
+            if (const auto* interface = network_.find(route->interface))
+                report_.interface = interface->name;
+        }
+    } else if (!network_.default_routes.empty()) {
+        const auto& route = network_.default_routes.front();
+        report_.gateway = route.gateway;
+        if (const auto* interface = network_.find(route.interface))
+            report_.interface = interface->name;
+    }
+    const auto* interface = request_.network.interface.empty()
+                                ? network_.find(report_.interface)
+                                : network_.find(request_.network.interface);
+    if (!interface) return;
+    report_.interface = interface->name;
+    // PPP is how DSL comes, not only VPNs.
+    const bool tunnel = interface->point_to_point && !interface->name.starts_with("ppp");
+    report_.vpn = {tunnel ? Truth::Yes : Truth::No, Confidence::Likely,
+                   tunnel ? "the way out is a tunnel interface"
+                          : "the way out is an ordinary interface"};
+}
+
+void ProbeRun::resolve(const std::vector<HostPort>& servers) {
+    unresolved_ = servers.size();
+    if (servers.empty()) {
+        step_timer_.start_at(net::now(), [this] { start_families(); });
+        return;
+    }
+    tell("looking up the servers' names");
+    for (const HostPort& server : servers) {
+        const auto index = report_.servers.size();
+        report_.servers.push_back(
+            {.name = server.host +
+                     (server.port == kStunPort ? "" : ":" + std::to_string(server.port))});
+        resolutions_.emplace_back(loop_, server.host, is_quick() ? kQuickResolve : kResolve,
+                                  [this, index, port = server.port](const auto& addresses) {
+                                      take_addresses(index, port, addresses);
+                                  });
+    }
+}
+
+void ProbeRun::take_addresses(std::size_t server, std::uint16_t port,
+                              const Result<std::vector<IpAddress>>& addresses) {
+    if (!addresses) report_.servers[server].trouble = addresses.error().message;
+    const auto found = addresses.value_or({});
+    for (const bool v4 : {true, false}) {
+        if (v4 ? !request_.ipv4 : !request_.ipv6) continue;
+        // One address of each family: two of one operator prove no more than one.
+        const auto address = std::find_if(
+            found.begin(), found.end(), [&](const IpAddress& each) { return each.is_v4() == v4; });
+        if (address == found.end()) continue;
+        const Endpoint endpoint{*address, port};
+        auto& targets = v4 ? v4_.targets : v6_.targets;
+        const bool known = std::any_of(targets.begin(), targets.end(),
+                                       [&](const auto& each) { return each.endpoint == endpoint; });
+        if (known) continue; // two names of one server
+        auto index = server;
+        if (report_.servers[server].endpoint) {
+            index = report_.servers.size();
+            report_.servers.push_back({.name = report_.servers[server].name});
+        }
+        report_.servers[index].endpoint = endpoint;
+        targets.push_back({index, endpoint});
+    }
+    if (--unresolved_ == 0) step_timer_.start_at(net::now(), [this] { start_families(); });
+}
+
+FamilyRun::Setup ProbeRun::setup_for(const Endpoint& server) const {
+    FamilyRun::Setup out{.source = server.address.is_v4() ? IpAddress() : IpAddress::v6({}),
+                         .quick = is_quick()};
+    const auto& choice = request_.network;
+    if (choice.source && choice.source->is_v4() == server.address.is_v4()) {
+        out.source = *choice.source;
+    } else if (const auto* interface = network_.find(choice.interface)) {
+        out.interface = interface->index;
+        for (const auto& each : interface->addresses) {
+            if (each.address.is_v4() == server.address.is_v4() && !each.address.is_link_local() &&
+                !each.deprecated && !each.tentative) {
+                out.source = each.address;
+                break;
+            }
+        }
+    } else if (const auto route = net::route_to(server.address)) {
+        out.source = route->source;
+    }
+    return out;
+}
+
+void ProbeRun::start_families() {
+    note_way_out();
+    ++waiting_;
+    start_family(v4_, report_.v4, true);
+    start_family(v6_, report_.v6, false);
+    step_done();
+    step_done();
+}
+
+void ProbeRun::start_family(Family& family, FamilyReport& report, bool v4) {
+    using Status = FamilyReport::Status;
+    const bool wanted = v4 ? request_.ipv4 : request_.ipv6;
+    if (!wanted) return;
+    const bool has_address = std::any_of(
+        network_.interfaces.begin(), network_.interfaces.end(), [&](const auto& interface) {
+            return !interface.loopback &&
+                   std::any_of(interface.addresses.begin(), interface.addresses.end(),
+                               [&](const auto& each) {
+                                   return each.address.is_v4() == v4 &&
+                                          !each.address.is_link_local();
+                               });
+        });
+    if (!has_address || (!v4 && !family.targets.empty() &&
+                         setup_for(family.targets.front().endpoint).source.is_unspecified())) {
+        report.status = Status::NoAddress;
+        return;
+    }
+    if (family.targets.empty()) {
+        report.status = Status::NoServer;
+        return;
+    }
+    ++waiting_;
+    family.run = std::make_unique<FamilyRun>(
+        loop_, setup_for(family.targets.front().endpoint), family.targets, report, report_.servers,
+        FamilyRun::Hooks{.progress = [this](std::string_view what) { tell(what); },
+                         .external_known =
+                             [this, v4, &report] {
+                                 if (!v4) return;
+                                 evidence_.local = report.local;
+                                 evidence_.external = report.external;
+                                 if (is_quick() || report.external == report.local) return;
+                                 tell("looking which routers stand on the way");
+                                 trace(*report.external, evidence_.to_external);
+                                 trace(report.seen.front().server.address, evidence_.to_server);
+                             },
+                         .done = [this] { step_done(); }});
+}
+
+void ProbeRun::trace(const IpAddress& target, std::optional<HopList>& out) {
+    ++waiting_;
+    const auto setup = setup_for({target, 0});
+    traces_.emplace_back(loop_, Path{.source = setup.source, .interface = setup.interface}, target,
+                         net::now() + kTrace, HopSearch::Options{.max_hops = kMaxHops},
+                         [this, &out](const Result<HopList>& list) {
+                             if (list) out = *list;
+                             step_done();
+                         });
+}
+
+void ProbeRun::ask_gateways() {
+    auto strategies = available_strategies();
+    std::erase(strategies, Strategy::Direct);
+    inquiry_ = std::make_unique<Inquiry>(loop_, parts_, request_.network, strategies);
+    if (!inquiry_->ready()) return; // no IPv4 gateway: nobody to ask
+    tell("asking the gateway what it speaks");
+    ++waiting_;
+    const auto until = net::now() + (is_quick() ? kQuickInquiry : kInquiry);
+    for (auto& member : inquiry_->members()) {
+        report_.services.push_back({.strategy = member.strategy, .gateway = member.path.gateway});
+    }
+    std::size_t index = 0;
+    const auto question = [this, until, &index](Inquiry::Member& member) {
+        auto* service = &report_.services[index++];
+        member.mapper->probe(until, [this, until, &member, service](const Result<Service>& answer) {
+            if (!answer) {
+                service->message = answer.error().message;
+                inquiry_->settle(member, answer.error());
+                return;
+            }
+            service->there = true;
+            service->product = answer->product;
+            service->message = "answers";
+            if (!answer->external.is_unspecified()) {
+                service->external = answer->external;
+                inquiry_->settle(member, StoryLine::Outcome::Spare, "answers");
+                return;
+            }
+            member.mapper->external_address(
+                until, [this, &member, service](const Result<IpAddress>& address) {
+                    if (address && !address->is_unspecified()) service->external = *address;
+                    inquiry_->settle(member, StoryLine::Outcome::Spare, "answers");
+                });
+        });
+    };
+    inquiry_->ask(question, [this] { step_done(); });
+}
+
+void ProbeRun::take_gateways() {
+    for (const auto& service : report_.services) {
+        if (!service.external) continue;
+        const auto& known = evidence_.gateway_says;
+        if (std::find(known.begin(), known.end(), *service.external) == known.end())
+            evidence_.gateway_says.push_back(*service.external);
+    }
+}
+
+void ProbeRun::step_done() {
+    if (--waiting_ > 0) return;
+    step_timer_.start_at(net::now(), [this, self = shared_from_this()] { map_ports(); });
+}
+
+void ProbeRun::map_ports() {
+    if (request_.map.empty()) return finish();
+    tell("opening a port for the test");
+    chain_ = std::make_unique<Chain>(loop_, available_strategies(), parts_);
+    map_next();
+}
+
+void ProbeRun::map_next() {
+    const auto next = report_.mapped.size();
+    if (next == request_.map.size()) return finish();
+    const auto left = std::chrono::duration_cast<Duration>(started_ + request_.deadline -
+                                                           net::now() - Duration(100));
+    const auto& wanted = request_.map[next];
+    OpenRequest request{.port = wanted.port,
+                        .transport = wanted.transport,
+                        .lifetime = std::chrono::seconds(120),
+                        .description = "nat-probe",
+                        .deadline = std::clamp(left, Duration(1), kMapLimit),
+                        .network = request_.network,
+                        .stun_servers = request_.stun_servers};
+    mapping_ = chain_->open(std::move(request), [this, wanted, self = shared_from_this()](
+                                                    Result<Opening, OpenFailure> result) {
+        MappedPort& mapped = report_.mapped.emplace_back();
+        mapped.port = wanted.port;
+        mapped.transport = wanted.transport;
+        if (!result) {
+            mapped.message = result.error().error.message;
+            step_timer_.start_at(net::now(), [this, self] { map_next(); });
+            return;
+        }
+        opening_ = *std::move(result);
+        mapped.opening = opening_->info();
+        mapped.message = mapped.opening->note;
+        opening_->close([this, self](const Result<void>& closed) {
+            if (!closed) report_.warnings.push_back("closing the port: " + closed.error().message);
+            step_timer_.start_at(net::now(), [this, self] {
+                opening_.reset();
+                map_next();
+            });
+        });
+    });
+}
+
+void ProbeRun::finish() {
+    if (!handler_) return;
+    const auto handler = std::exchange(handler_, nullptr);
+    const auto self = shared_from_this(); // the handler may let go of this
+    take_gateways();
+    if (report_.v4.external) report_.layers = judge_layers(evidence_);
+    report_.took = std::chrono::duration_cast<Duration>(net::now() - started_);
+    judge(report_);
+    auto report = std::move(report_);
+    cancel();
+    handler(std::move(report));
+}
+
+Attempt probe(const Loop& loop, ProbeRequest request,
+              std::function<void(Result<ProbeReport>)> handler,
+              std::function<void(std::string_view)> progress) {
+    if (request.deadline < Duration(100) || request.deadline > std::chrono::minutes(10)) {
+        loop.post([handler = std::move(handler)] {
+            handler(Error{Errc::InvalidArgument, "a deadline is 100 ms to 10 minutes"});
+        });
+        return {};
+    }
+    auto run = std::make_shared<ProbeRun>(loop, std::move(request), ChainParts::real(),
+                                          std::move(handler), std::move(progress));
+    loop.post([run] { run->start(); });
+    return Attempt([loop, run = std::move(run)]() mutable {
+        if (loop.is_current()) run->cancel();
+        loop.post([run = std::move(run)] { run->cancel(); });
+    });
+}
+
+} // namespace natterjack

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief What nat-probe can do, each by its name.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "support/runner.hpp"
+
+namespace nat_probe {
+
+struct Options;
+using tool_support::Runner;
+
+struct Command {
+    std::string_view name;
+    std::string_view help;
+    int (*run)(const Options&, Runner&);
+    const char* arguments = nullptr; ///< What it takes; nullptr: nothing.
+    bool network = true;             ///< Takes the options of the network.
+};
+
+/// All subcommands; the report itself has no name.
+[[nodiscard]] const std::vector<Command>& commands();
+
+/// Looks and prints the report; returns the exit code.
+int report(const Options& options, Runner& runner);
+int explain(const Options& options, Runner& runner);
+
+} // namespace nat_probe

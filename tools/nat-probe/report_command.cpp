@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include <csignal>
+#include <fstream>
+#include <iostream>
+
+#include "commands.hpp"
+#include "exit_status.hpp"
+#include "json_report.hpp"
+#include "options.hpp"
+#include "outline.hpp"
+#include "text_report.hpp"
+
+namespace nat_probe {
+
+namespace {
+
+using natterjack::ProbeReport;
+using natterjack::Result;
+
+constexpr int kInterrupted = 128 + SIGINT;
+
+/// Prints one report. Returns the exit code that it stands for.
+int show(const Options& options, const ProbeReport& report) {
+    Placeholders names(options.show_addresses);
+    int exit_code = exit_status_of(report);
+    if (options.json) {
+        std::cout << to_json(report, names).dump(options.watch.count() > 0 ? -1 : 2) << std::endl;
+    } else {
+        std::cout << to_text(make_outline(report, names)) << std::flush;
+    }
+    for (const auto& line : unmet(report, options.expected)) {
+        std::cerr << "nat-probe: " << line << '\n';
+        exit_code = kExpectationNotMet;
+    }
+    return exit_code;
+}
+
+/// One look after the other, or one alone.
+class Watch {
+public:
+    Watch(const Options& options, Runner& runner) : options_(options), runner_(runner) {}
+    ~Watch() {
+        if (timer_ != 0) g_source_remove(timer_);
+    }
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+
+    void look() {
+        attempt_ = natterjack::probe(
+            runner_.loop(), options_.request,
+            [this](Result<ProbeReport> result) { take(std::move(result)); },
+            [this](std::string_view what) { runner_.announce(std::string(what)); });
+    }
+    void cancel() { attempt_.cancel(); }
+    [[nodiscard]] int exit_code() const { return exit_code_; }
+
+private:
+    void take(Result<ProbeReport> result) {
+        runner_.hush();
+        if (!result) {
+            std::cerr << "nat-probe: " << result.error().message << '\n';
+            exit_code_ = tool_support::exit_code_of(result.error());
+        } else {
+            exit_code_ = show(options_, *result);
+        }
+        const bool hopeless = !result && result.error().code == natterjack::Errc::InvalidArgument;
+        if (options_.watch.count() == 0 || hopeless) {
+            runner_.quit(exit_code_);
+            return;
+        }
+        timer_ = g_timeout_add_seconds(
+            static_cast<guint>(options_.watch.count()),
+            [](gpointer self) -> gboolean {
+                static_cast<Watch*>(self)->timer_ = 0;
+                static_cast<Watch*>(self)->look();
+                return G_SOURCE_REMOVE;
+            },
+            this);
+    }
+
+    const Options& options_;
+    Runner& runner_;
+    natterjack::Attempt attempt_;
+    guint timer_ = 0;
+    int exit_code_ = kInterrupted;
+};
+
+} // namespace
+
+int report(const Options& options, Runner& runner) {
+    Watch watch(options, runner);
+    runner.on_interrupt([&] {
+        watch.cancel();
+        runner.quit(watch.exit_code());
+    });
+    watch.look();
+    return runner.run();
+}
+
+} // namespace nat_probe

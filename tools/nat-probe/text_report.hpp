@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief A report on a terminal.
+#pragma once
+
+#include <string>
+
+#include "outline.hpp"
+
+namespace nat_probe {
+
+/// One screen, at most 100 columns but for long names; ends with a line end.
+[[nodiscard]] std::string to_text(const Outline& outline);
+
+/// The path alone, three or four lines.
+[[nodiscard]] std::string draw_path(const std::vector<Station>& path);
+
+} // namespace nat_probe
