@@ -137,7 +137,6 @@ const std::vector<Term>& glossary() {
         {"host", "This computer."},
         {"latency", "How long a question and its answer are on their way, in milliseconds (ms)."},
         // Advice.
-        {"captive-portal", "Advice: log in to the network before trying anything else."},
         {"relay-tcp", "Advice: only a relay that is reached over TCP helps where UDP is blocked."},
         {"more-servers", "Advice: too few servers answered; name others."},
         {"double-nat", "Advice: two routers translate. The provider's box often has a bridge mode "

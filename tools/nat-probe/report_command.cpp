@@ -5,6 +5,7 @@
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "html_report.hpp"
 #include "json_report.hpp"
 #include "options.hpp"
 #include "outline.hpp"
@@ -23,6 +24,14 @@ constexpr int kInterrupted = 128 + SIGINT;
 int show(const Options& options, const ProbeReport& report) {
     Placeholders names(options.show_addresses);
     int exit_code = exit_status_of(report);
+    if (!options.html.empty()) {
+        std::ofstream file(options.html, std::ios::trunc);
+        file << to_html(make_outline(report, names));
+        if (!file.flush()) {
+            std::cerr << "nat-probe: cannot write " << options.html << '\n';
+            exit_code = tool_support::kInternal;
+        }
+    }
     if (options.json) {
         std::cout << to_json(report, names).dump(options.watch.count() > 0 ? -1 : 2) << std::endl;
     } else {

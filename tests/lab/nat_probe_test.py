@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""nat-probe in labs: each kind of NAT by its name, dead and lying servers, no way out, and the schema of its JSON."""
+import concurrent.futures
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import lab
+import lying_stun
+import tap
+
+NAT_PROBE = os.environ.get("NAT_PROBE", "nat-probe")
+SCHEMA = pathlib.Path(__file__).parents[2] / "docs" / "nat-probe.schema.json"
+
+
+def probe(arguments, servers=None):
+    """Inside a lab: nat-probe's exit code and report. `servers`: None for the lab's own two."""
+    if servers is None:
+        servers = [os.environ["NATLAB_STUN"], os.environ["NATLAB_STUN2"]]
+    named = [word for server in servers for word in ("--stun", server)]
+    done = subprocess.run([NAT_PROBE, "--json", "--show-addresses", *named, *arguments], text=True,
+                          capture_output=True, check=False, timeout=50)
+    report = json.loads(done.stdout) if done.stdout.strip() else None
+    return {"exit": done.returncode, "report": report, "errors": done.stderr}
+
+
+def one_dead():
+    """The first of two servers does not exist: nothing answers there, not even with ICMP."""
+    return probe([], ["25.0.1.99:3478", os.environ["NATLAB_STUN"]])
+
+
+def lie(fault):
+    """A server at the second outside address, with a fault, asked alone."""
+    with lying_stun.Server(fault) as server:
+        return probe([], [server.name])
+
+
+def no_network():
+    subprocess.run(["ip", "route", "flush", "table", "all"], check=False, capture_output=True)
+    return probe([])
+
+
+def validate(reports):
+    """What Debian's python3-jsonschema finds wrong with them; "": nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = []
+        for number, report in enumerate(reports):
+            path = pathlib.Path(folder, f"{number}.json")
+            path.write_text(json.dumps(report), encoding="utf-8")
+            arguments += ["-i", str(path)]
+        done = subprocess.run(["/usr/bin/python3", "-m", "jsonschema", *arguments, str(SCHEMA)], text=True,
+                              capture_output=True, check=False, timeout=50)
+    return done.stderr + ("" if done.returncode == 0 else f"status {done.returncode}")
+
+
+def facts(found):
+    v4 = found["report"]["families"]["v4"]
+    return {"exit": found["exit"], "class": found["report"]["verdict"]["class"],
+            "mapping": v4["mapping"]["value"], "filtering": v4["filtering"]["value"]}
+
+
+CELLS = {  # SPEC: (exit code, verdict)
+    "eim/eif": (0, "good"), "eim/adf": (0, "good"), "eim/apdf": (0, "good"),
+    "adm/eif": (1, "limited"), "adm/adf": (2, "hard"), "adm/apdf": (2, "hard"),
+    "apdm/eif": (1, "limited"), "apdm/adf": (2, "hard"), "apdm/apdf": (2, "hard"),
+}
+
+if __name__ == "__main__":
+    lab.serve(probe, one_dead, lie, no_network)
+    with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(4) as pool:
+        runs = {spec: pool.submit(lab.inside, ["--nat", spec], probe, [])
+                for spec in [*CELLS, "none", "home"]}
+        quick = pool.submit(lab.inside, ["--nat", "eim/apdf"], probe, ["--quick"])
+        dead = pool.submit(lab.inside, ["--nat", "eim/adf"], one_dead)
+        silent = pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], probe, [], ["25.0.1.1:3478"])
+        lies = {fault: pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], lie, fault)
+                for fault in lying_stun.FAULTS}
+        nothing = pool.submit(lab.inside, ["--nat", "eim/apdf"], no_network)
+
+        for spec, (code, verdict) in CELLS.items():
+            found = runs[spec].result()
+            mapping, filtering = spec.split("/")
+            t.equal(facts(found), {"exit": code, "class": verdict, "mapping": mapping, "filtering": filtering},
+                    f"{spec} is called what it is, {verdict}")
+            v4 = found["report"]["families"]["v4"]
+            t.equal([v4["mapping"]["confidence"], v4["filtering"]["confidence"]], ["proved", "proved"],
+                    f"{spec}: and that is proved")
+
+        found = runs["none"].result()
+        t.equal(facts(found), {"exit": 0, "class": "open", "mapping": "none", "filtering": "eif"},
+                "without a NAT the host is open")
+        found = runs["home"].result()
+        services = {each["protocol"]: each for each in found["report"]["gateway"]["services"]}
+        t.equal(sorted(name for name, each in services.items() if each["answers"]), ["igd", "nat-pmp", "pcp"],
+                "home: all three protocols are found")
+        t.equal(found["report"]["layers"]["count"]["value"], 1, "home: one NAT")
+        t.equal(found["report"]["layers"]["cgn"]["value"], "no", "home: no carrier's NAT")
+        t.equal(found["report"]["portmap"], [], "home: no port was mapped")
+
+        found = silent.result()
+        t.equal([found["exit"], found["report"]["families"]["v4"]["status"]], [4, "silent"],
+                "servers that are all dead are no verdict")
+
+        found = quick.result()
+        t.equal([found["exit"], found["report"]["families"]["v4"]["mapping"]["value"],
+                 found["report"]["families"]["v4"]["filtering"]["confidence"]], [0, "eim", "not-tested"],
+                "--quick finds out the mapping")
+        found = dead.result()
+        t.equal(facts(found), {"exit": 0, "class": "good", "mapping": "eim", "filtering": "adf"},
+                "one dead server of two costs nothing but time")
+        t.equal([each["answered"] for each in found["report"]["servers"]], [False, True], "and is named")
+
+        for fault, run in lies.items():
+            found = run.result()
+            filtering = found["report"]["families"]["v4"]["filtering"]
+            t.equal(filtering["value"], "unknown", f"a server that {fault} is not believed")
+            t.equal(found["report"]["servers"][0]["rfc5780"], lying_stun.FAULTS[fault], f"and is called that: {fault}")
+
+        everything = [*runs.values(), *lies.values(), quick, dead, silent]
+        t.equal(validate([run.result()["report"] for run in everything]), "", "all JSON is as the schema says")
+        broken = json.loads(json.dumps(runs["home"].result()["report"]))
+        broken["families"]["v4"]["mapping"]["value"] = "cone"
+        t.check(validate([broken]), "and the schema can say no")
+        found = nothing.result()
+        t.equal([found["exit"], found["report"]], [69, None], "no network is no report")

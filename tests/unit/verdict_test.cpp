@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include "probe/layers.hpp"
+#include "probe/verdict.hpp"
+
+namespace natterjack {
+namespace {
+
+using Class = Verdict::Class;
+using Direct = PeerPrediction::Direct;
+using M = MappingBehaviour;
+using F = FilteringBehaviour;
+
+constexpr Side kEif{M::EndpointIndependent, F::EndpointIndependent};
+constexpr Side kAdf{M::EndpointIndependent, F::AddressDependent};
+constexpr Side kApdf{M::EndpointIndependent, F::AddressAndPortDependent};
+constexpr Side kSymmetric{M::AddressAndPortDependent, F::AddressAndPortDependent};
+
+// What libjuice, libnice and aioice were measured to reach without a relay.
+TEST(CanConnect, AgreesWithWhatIceReaches) {
+    const std::vector<Side> sides = {kEif, kAdf, kApdf, kSymmetric};
+    for (std::size_t a = 0; a < sides.size(); ++a) {
+        for (std::size_t b = 0; b < sides.size(); ++b) {
+            const bool fails = (a == 3 && b >= 2) || (b == 3 && a >= 2);
+            EXPECT_EQ(can_connect(sides[a], sides[b]), !fails) << a << " with " << b;
+        }
+    }
+}
+
+// Whoever filters by port drops what a dependent mapping answers: it comes from another port.
+TEST(CanConnect, AnOpenFilterDoesNotMakeUpForADependentMapping) {
+    constexpr Side kLoose{M::AddressAndPortDependent, F::EndpointIndependent};
+    EXPECT_TRUE(can_connect(kLoose, kEif));
+    EXPECT_TRUE(can_connect(kLoose, kAdf));
+    EXPECT_FALSE(can_connect(kLoose, kApdf));
+    EXPECT_FALSE(can_connect(kLoose, kSymmetric));
+}
+
+ProbeReport working(M mapping, F filtering) {
+    ProbeReport out;
+    out.v4.status = FamilyReport::Status::Works;
+    out.v4.mapping = {mapping, Confidence::Proved, ""};
+    out.v4.filtering = {filtering, Confidence::Proved, ""};
+    return out;
+}
+
+Class class_of(ProbeReport report) {
+    judge(report);
+    EXPECT_FALSE(report.verdict.advice.empty());
+    EXPECT_FALSE(report.verdict.summary.empty());
+    EXPECT_FALSE(report.verdict.why.empty());
+    EXPECT_EQ(report.predictions.size(), 7U);
+    return report.verdict.value;
+}
+
+Direct with(ProbeReport report, std::string_view peer) {
+    judge(report);
+    for (const auto& each : report.predictions) {
+        if (each.peer == peer) return each.direct;
+    }
+    return Direct::Unknown;
+}
+
+TEST(Verdict, IsOpenForAPublicAddressWithoutFilter) {
+    EXPECT_EQ(class_of(working(M::None, F::EndpointIndependent)), Class::Open);
+    EXPECT_EQ(class_of(working(M::None, F::AddressAndPortDependent)), Class::Good);
+    EXPECT_EQ(class_of(working(M::None, F::Unknown)), Class::Good);
+}
+
+TEST(Verdict, IsOpenForAMappedPortOnlyWhenItIsProved) {
+    auto report = working(M::EndpointIndependent, F::AddressAndPortDependent);
+    report.mapped.push_back({.port = 1, .opening = OpeningInfo{.proof = Proof::Claimed}});
+    EXPECT_EQ(class_of(report), Class::Good);
+    report.mapped.front().opening->proof = Proof::Proved;
+    EXPECT_EQ(class_of(report), Class::Open);
+    EXPECT_EQ(with(report, "random"), Direct::Yes);
+}
+
+TEST(Verdict, IsGoodForAnIndependentMapping) {
+    for (const auto filtering :
+         {F::EndpointIndependent, F::AddressDependent, F::AddressAndPortDependent, F::Unknown}) {
+        EXPECT_EQ(class_of(working(M::EndpointIndependent, filtering)), Class::Good);
+    }
+}
+
+TEST(Verdict, IsLimitedBehindACarriersNat) {
+    auto report = working(M::EndpointIndependent, F::AddressAndPortDependent);
+    report.layers.carrier = {Truth::Yes, Confidence::Proved, ""};
+    EXPECT_EQ(class_of(report), Class::Limited);
+}
+
+TEST(Verdict, OfADependentMappingHangsOnItsPorts) {
+    auto report = working(M::AddressAndPortDependent, F::AddressAndPortDependent);
+    report.v4.ports.pattern = {PortPattern::Random, Confidence::Likely, ""};
+    EXPECT_EQ(class_of(report), Class::Hard);
+    EXPECT_EQ(with(report, "adf"), Direct::Yes);
+    EXPECT_EQ(with(report, "apdf"), Direct::Unlikely);
+    EXPECT_EQ(with(report, "random"), Direct::No);
+    report.v4.ports.pattern.value = PortPattern::Sequential;
+    EXPECT_EQ(class_of(report), Class::Limited);
+    EXPECT_EQ(with(report, "apdf"), Direct::Likely);
+}
+
+TEST(Verdict, ADependenceOfUnknownKindIsStillDependence) {
+    auto report = working(M::Unknown, F::Unknown);
+    report.v4.mapping_depends = true;
+    report.v4.ports.pattern = {PortPattern::Random, Confidence::Likely, ""};
+    EXPECT_EQ(class_of(report), Class::Hard);
+    EXPECT_EQ(with(report, "adf"), Direct::Yes); // whatever the filter is
+    EXPECT_EQ(with(report, "random"), Direct::No);
+}
+
+TEST(Verdict, SaysUnknownRatherThanNo) {
+    EXPECT_EQ(class_of(working(M::Unknown, F::Unknown)), Class::Unknown);
+    ProbeReport silent;
+    silent.v4.status = FamilyReport::Status::Silent;
+    EXPECT_EQ(class_of(silent), Class::Unknown);
+    EXPECT_EQ(with(silent, "eif"), Direct::Unknown);
+}
+
+TEST(Verdict, IsBlockedWhenOnlyTcpPasses) {
+    ProbeReport blocked;
+    blocked.v4.status = FamilyReport::Status::Blocked;
+    EXPECT_EQ(class_of(blocked), Class::Blocked);
+    EXPECT_EQ(with(blocked, "none"), Direct::No);
+}
+
+TEST(Verdict, OfAHostWithIpv6AloneIsIpv6s) {
+    ProbeReport report;
+    report.v4.status = FamilyReport::Status::NoAddress;
+    report.v6 = working(M::None, F::AddressAndPortDependent).v4;
+    EXPECT_EQ(class_of(report), Class::Good);
+    report.v6.filtering.value = F::EndpointIndependent;
+    EXPECT_EQ(class_of(report), Class::Open);
+}
+
+const IpAddress kLocal = IpAddress::v4(0xC0A8010A);
+const IpAddress kGateway = IpAddress::v4(0xC0A80101);
+const IpAddress kExternal = IpAddress::v4(0x19007102);
+const IpAddress kShared = IpAddress::v4(0x64400002);
+
+HopList way(std::vector<IpAddress> routers, HopList::End end = HopList::End::Reached) {
+    HopList out{.hops = {}, .end = end};
+    for (const auto& router : routers)
+        out.hops.push_back({.distance = static_cast<int>(out.hops.size()) + 1, .router = router});
+    return out;
+}
+
+TEST(Layers, AreNoneWhereTheOutsideSeesUs) {
+    const auto said = judge_layers({.local = kExternal, .external = kExternal});
+    EXPECT_EQ(said.count.value, 0);
+    EXPECT_EQ(said.count.confidence, Confidence::Proved);
+    EXPECT_EQ(said.carrier.value, Truth::No);
+}
+
+TEST(Layers, AreOneWhereTheGatewayHasTheExternalAddress) {
+    for (const auto& evidence :
+         {LayerEvidence{.local = kLocal, .external = kExternal, .to_external = way({})},
+          LayerEvidence{.local = kLocal, .external = kExternal, .gateway_says = {kExternal}}}) {
+        const auto said = judge_layers(evidence);
+        EXPECT_EQ(said.count.value, 1);
+        EXPECT_EQ(said.count.confidence, Confidence::Proved);
+        EXPECT_EQ(said.carrier.value, Truth::No);
+    }
+}
+
+TEST(Layers, AreTwoWhereTheGatewayLetsAProbeToItDie) {
+    const auto said =
+        judge_layers({.local = kLocal, .external = kExternal, .to_external = way({kGateway})});
+    EXPECT_EQ(said.count.value, 2);
+    EXPECT_EQ(said.count.confidence, Confidence::Likely);
+    EXPECT_NE(said.carrier.value, Truth::No);
+}
+
+TEST(Layers, ASharedAddressOnTheWayIsACarriersNat) {
+    const auto said = judge_layers({.local = kLocal,
+                                    .external = kExternal,
+                                    .to_external = way({kGateway}),
+                                    .gateway_says = {kShared}});
+    EXPECT_EQ(said.count.value, 2);
+    EXPECT_EQ(said.count.confidence, Confidence::Proved);
+    EXPECT_EQ(said.carrier.value, Truth::Yes);
+}
+
+TEST(Layers, AreUnknownWhereEvidenceContradictsOrIsMissing) {
+    EXPECT_EQ(judge_layers({.local = kLocal, .external = kExternal}).count.confidence,
+              Confidence::Inconclusive);
+    const auto said = judge_layers({.local = kLocal,
+                                    .external = kExternal,
+                                    .to_external = way({}),
+                                    .gateway_says = {kShared}});
+    EXPECT_EQ(said.count.confidence, Confidence::Inconclusive);
+}
+
+} // namespace
+} // namespace natterjack
