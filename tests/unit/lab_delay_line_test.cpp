@@ -151,6 +151,20 @@ TEST(DelayLine, PassesOnWhatIsTooShortForAnEthernetHeader) {
     EXPECT_EQ(line.take(kStart + 1ms), DelayLine::Frame(13, 0));
 }
 
+TEST(DelayLine, NeighbourDiscoveryIsLikeArp) {
+    DelayLine line(impairment("delay=10ms,loss=100%"), 1);
+    auto solicitation = frame(7);
+    solicitation[12] = 0x86;
+    solicitation[13] = 0xDD;
+    solicitation[20] = 58;
+    solicitation[54] = 135;
+    line.offer(kStart, solicitation);
+    EXPECT_EQ(taken(line, kStart), std::vector<unsigned>{7});
+    solicitation[54] = 128; // an echo request is traffic
+    line.offer(kStart, solicitation);
+    EXPECT_FALSE(line.deadline());
+}
+
 TEST(DelayLine, AChangeHoldsForFramesThatComeAfterIt) {
     DelayLine line(impairment("delay=10ms"), 1);
     line.offer(kStart, frame(1));

@@ -119,6 +119,21 @@ TEST(NftRules, MappingsLastAsLongAsAsked) {
     }
 }
 
+TEST(NftRules, Ipv6IsNotTranslated) {
+    const auto rules = rules_for("adm/adf,ipv6,hairpin=external");
+    for (const auto* name : {"prerouting", "postrouting", "remember"}) {
+        const auto text = chain(rules, name);
+        EXPECT_EQ(text.find("meta nfproto ipv6 accept\n"), text.find('\n') + 1) << name;
+    }
+    EXPECT_FALSE(has(chain(rules, "forward"), "nfproto")); // the same firewall for both
+    EXPECT_FALSE(has(rules_for("adm/adf"), "ipv6"));
+}
+
+TEST(NftRules, NeighbourDiscoveryGetsThroughEverywhere) {
+    EXPECT_TRUE(has(chain(rules_for("eim/apdf,ipv6,closed=drop"), "input"), "ipv6-icmp } accept"));
+    EXPECT_TRUE(has(chain(rules_for("blocked,ipv6"), "forward"), "ipv6-icmp } accept"));
+}
+
 TEST(NftRules, AHostsFirewallDropsWhatItHasNotAskedFor) {
     const auto input = chain(nft_host_firewall(), "input");
     EXPECT_TRUE(input.starts_with("type filter hook input priority filter; policy drop;\n"));

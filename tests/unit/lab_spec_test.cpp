@@ -165,7 +165,8 @@ TEST(LabSpec, NamesTheBadWordAndWhatMayStandThere) {
               "unknown option 'upnp'; options are igd, igd1, natpmp, pcp, "
               "server=miniupnpd|own|liar, external=ADDRESS, lan=private|shared, "
               "ports=preserve|sequential|random, block=FIRST-LAST, hairpin=off|internal|external, "
-              "timeout=TIME, stream-timeout=TIME, closed=reject|drop, firewall, delay=TIME, "
+              "timeout=TIME, stream-timeout=TIME, closed=reject|drop, firewall, ipv6, no-ipv4, "
+              "delay=TIME, "
               "jitter=TIME, loss=PERCENT%, lan-delay=TIME, lan-jitter=TIME, "
               "lan-loss=PERCENT%");
 }
@@ -231,6 +232,10 @@ TEST(LabSpec, RefusesWhatItDoesNotKnow) {
              "home>none",
              "none>home",
              "home>home,firewall",
+             "home>home,ipv6",
+             "home,ipv6>home,no-ipv4",
+             "home,no-ipv4",
+             "home,ipv6=on",
              "home>home,lan-delay=1ms",
              "home>home>home>home>home",
              "home,server=mine",
@@ -243,6 +248,20 @@ TEST(LabSpec, RefusesWhatItDoesNotKnow) {
          }) {
         EXPECT_NE(refusal(text), "accepted") << text;
     }
+}
+
+TEST(LabSpec, ASiteHasTheFamiliesThatItsSpecSays) {
+    const auto plain = parse_spec("home");
+    ASSERT_TRUE(plain);
+    EXPECT_TRUE(plain->ipv4);
+    EXPECT_FALSE(plain->ipv6);
+    const auto both = parse_spec("home,ipv6>cgn");
+    ASSERT_TRUE(both);
+    EXPECT_TRUE(both->ipv4 && both->ipv6);
+    EXPECT_TRUE(both->routers[0].ipv6 && both->routers[1].ipv6);
+    const auto only = parse_spec("eim/apdf,no-ipv4,ipv6");
+    ASSERT_TRUE(only);
+    EXPECT_TRUE(!only->ipv4 && only->ipv6);
 }
 
 TEST(LabSpec, RoutersStandBehindEachOther) {

@@ -42,6 +42,18 @@ TEST(SocketTable, ASocketOnAllAddressesServesEachOfThem) {
     EXPECT_TRUE(is_open(kTcpTable, {true, "192.168.1.1", 5000}));
 }
 
+TEST(SocketTable, FindsASocketOfIPv6) {
+    // As Linux 6.18 shows them: [2a00:25:1::1]:3478, and [::]:5351.
+    constexpr std::string_view kTable =
+        "  sl  local_address                         remote_address                        st\n"
+        "  10: 2500002A000001000000000001000000:0D96 00000000000000000000000000000000:0000 07\n"
+        "  11: 00000000000000000000000000000000:14E7 00000000000000000000000000000000:0000 07\n";
+    EXPECT_TRUE(is_open(kTable, {false, "2a00:25:1::1", 3478}));
+    EXPECT_FALSE(is_open(kTable, {false, "2a00:25:2::1", 3478}));
+    EXPECT_TRUE(is_open(kTable, {false, "2a00:25:2::1", 5351}));
+    EXPECT_TRUE(is_open(kTable, {false, "192.168.1.1", 5351})); // it serves both families
+}
+
 TEST(SocketTable, AConnectionIsNoListener) {
     EXPECT_FALSE(is_open(kTcpTable, {true, "192.168.1.1", 6000}));
 }

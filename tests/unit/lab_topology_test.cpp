@@ -68,6 +68,41 @@ TEST(Topology, TheLabsOwnGatewayIsToldWhatToOffer) {
                      "--table=natlab", "--igd=2", "--pcp", "--liar", "--external=25.0.9.9"}));
 }
 
+TEST(Topology, IPv6IsWhereASiteHasIt) {
+    const auto plan = plan_lab({site("a", "home,ipv6>cgn"), site("b", "home")}, true);
+    for (const auto* name : {"a", "router-a", "router-a-2", "internet", "outside"}) {
+        EXPECT_TRUE(plan.find(name)->ipv6) << name;
+    }
+    EXPECT_FALSE(plan.find("b")->ipv6 || plan.find("router-b")->ipv6);
+    for (const auto& link : plan.links) {
+        const bool of_b = link.near.node == "b" || link.near.node == "router-b";
+        EXPECT_EQ(link.near.address6.empty(), of_b) << link.near.node;
+        EXPECT_EQ(link.far.address6.empty(), of_b) << link.near.node;
+        EXPECT_EQ(link.far.gateway, link.far.name == "lan0" && !of_b) << link.far.node;
+    }
+    const auto routes = [&](const char* name) {
+        const auto& list = plan.find(name)->routes;
+        return std::set<std::string>(list.begin(), list.end());
+    };
+    EXPECT_TRUE(routes("a").contains("default via fe80::1 dev eth0"));
+    EXPECT_TRUE(routes("router-a").contains("default via fe80::1 dev wan0"));
+    EXPECT_TRUE(routes("router-a-2").contains("default via 2a00:25:113::1"));
+    EXPECT_TRUE(routes("router-a-2").contains("2a00:25:a1::/64 via 2a00:25:a11::2"));
+    EXPECT_TRUE(routes("internet").contains("2a00:25:a1::/64 via 2a00:25:113::2"));
+    EXPECT_EQ(plan.find("a")->environment.at("NATLAB_HOST6"), "2a00:25:a1::10");
+    EXPECT_EQ(plan.find("b")->environment.at("NATLAB_STUN6"), "[2a00:25:1::1]:3478");
+}
+
+TEST(Topology, AHostOfIPv6OnlyHasNothingElse) {
+    const auto plan = plan_lab({site("a", "eim/apdf,ipv6,no-ipv4")}, false);
+    const auto& host = *plan.find("a");
+    EXPECT_EQ(host.environment.count("NATLAB_HOST") + host.environment.count("NATLAB_WAN"), 0U);
+    EXPECT_EQ(host.routes, std::vector<std::string>{"default via fe80::1 dev eth0"});
+    EXPECT_EQ(node_script(plan, host),
+              "link set lo up\naddress replace 2a00:25:a1::10/64 dev eth0 nodad\nlink set eth0 up\n"
+              "route replace default via fe80::1 dev eth0\n");
+}
+
 TEST(Topology, ARoutersTimeoutsAreConntracks) {
     const auto switches = [](const char* spec) {
         const auto plan = plan_lab({site("a", spec)}, false);
@@ -219,17 +254,21 @@ TEST(Topology, AnAddressIsRenamedWhereverItStandsAlone) {
 
 TEST(IpScript, JoinsTwoNodes) {
     const auto plan = plan_lab({site("a", "none")}, false);
-    EXPECT_EQ(link_script(plan),
-              "link add name eth0 netns outside type veth peer name to-outside netns internet\n"
-              "link add name eth0 netns a type veth peer name to-a netns internet\n");
+    EXPECT_EQ(
+        link_script(plan),
+        "link add name eth0 index 10 netns outside "
+        "type veth peer name to-outside index 11 netns internet\n"
+        "link add name eth0 index 12 netns a type veth peer name to-a index 13 netns internet\n");
 }
 
 TEST(IpScript, LeadsAnImpairedLinkThroughTheRelay) {
     const auto plan = plan_lab({site("a", "none,delay=1ms")}, false);
     EXPECT_EQ(link_script(plan),
-              "link add name eth0 netns outside type veth peer name to-outside netns internet\n"
-              "link add name eth0 netns a type veth peer name near1 netns relay\n"
-              "link add name to-a netns internet type veth peer name far1 netns relay\n");
+              "link add name eth0 index 10 netns outside "
+              "type veth peer name to-outside index 11 netns internet\n"
+              "link add name eth0 index 12 netns a type veth peer name near1 index 13 netns relay\n"
+              "link add name to-a index 14 netns internet "
+              "type veth peer name far1 index 15 netns relay\n");
     EXPECT_EQ(relay_script(plan), "link set near1 up\nlink set far1 up\n");
 }
 
@@ -237,8 +276,8 @@ TEST(IpScript, SetsANodeUp) {
     const auto plan = plan_lab({site("a", "eim/apdf")}, true);
     EXPECT_EQ(node_script(plan, *plan.find("router-a")),
               "link set lo up\n"
-              "address add 192.168.1.1/24 dev lan0\nlink set lan0 up\n"
-              "address add 25.0.113.2/24 dev wan0\nlink set wan0 up\n"
+              "address replace 192.168.1.1/24 dev lan0\nlink set lan0 up\n"
+              "address replace 25.0.113.2/24 dev wan0\nlink set wan0 up\n"
               "route replace default via 25.0.113.1\n");
     EXPECT_TRUE(node_script(plan, *plan.find("internet"))
                     .starts_with("address add 25.0.1.1/32 dev lo\n"

@@ -20,7 +20,7 @@ void await_port_mapping(Daemon& daemon, const PortMapping& offered, std::string_
 
 } // namespace
 
-Daemon coturn(const std::string& node, std::string_view first, std::string_view second) {
+Daemon coturn(const std::string& node, const std::vector<std::string>& addresses) {
     const auto state = std::string(kStateDirectory);
     Daemon daemon;
     daemon.name = "coturn";
@@ -31,9 +31,6 @@ Daemon coturn(const std::string& node, std::string_view first, std::string_view 
         "--no-cli",
         "--no-tls",
         "--no-dtls",
-        "--listening-ip=" + std::string(first),
-        "--listening-ip=" + std::string(second),
-        "--relay-ip=" + std::string(first),
         "--listening-port=" + std::to_string(kStunPort),
         "--lt-cred-mech",
         "--user=" + std::string(kTurnUser) + ":" + std::string(kTurnPassword),
@@ -44,17 +41,22 @@ Daemon coturn(const std::string& node, std::string_view first, std::string_view 
         "--userdb=" + state + "/coturn.db",
         "--pidfile=" + state + "/coturn.pid",
     };
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+        daemon.command.push_back("--listening-ip=" + addresses[i]);
+        if (i % 2 == 0) daemon.command.push_back("--relay-ip=" + addresses[i]);
+    }
     // The alternate port (RFC 5780) is the next one.
-    for (const auto address : {first, second}) {
+    for (const auto& address : addresses) {
         for (const auto port : {kStunPort, static_cast<std::uint16_t>(kStunPort + 1)}) {
-            daemon.sockets.push_back({false, std::string(address), port});
-            daemon.sockets.push_back({true, std::string(address), port});
+            daemon.sockets.push_back({false, address, port});
+            daemon.sockets.push_back({true, address, port});
         }
     }
     return daemon;
 }
 
-Daemon miniupnpd(const std::string& node, const PortMapping& offered, std::string_view gateway) {
+Daemon miniupnpd(const std::string& node, const PortMapping& offered, std::string_view gateway,
+                 bool ipv6) {
     const auto yes_no = [](bool yes) { return std::string(yes ? "yes\n" : "no\n"); };
     const auto table = std::string(kTable);
     Daemon daemon;
@@ -71,9 +73,9 @@ Daemon miniupnpd(const std::string& node, const PortMapping& offered, std::strin
                     "http_port=" +
                     std::to_string(kIgdHttpPort) +
                     "\n"
-                    "ipv6_disable=yes\n"
-                    "enable_upnp=" +
-                    yes_no(offered.igd) + "enable_natpmp=" + yes_no(offered.natpmp || offered.pcp) +
+                    "ipv6_disable=" +
+                    yes_no(!ipv6) + "enable_upnp=" + yes_no(offered.igd) +
+                    "enable_natpmp=" + yes_no(offered.natpmp || offered.pcp) +
                     "force_igd_desc_v1=" + yes_no(offered.igd_v1) +
                     "secure_mode=yes\n"
                     "min_lifetime=120\n"

@@ -7,17 +7,23 @@ namespace natterjack::lab {
 
 namespace {
 
-/// IEEE 802.3: the type follows the two addresses. 0x0806: ARP (RFC 826).
-bool is_arp(const DelayLine::Frame& frame) {
-    constexpr std::size_t kTypeOffset = 12;
-    return frame.size() >= kTypeOffset + 2 && frame[kTypeOffset] == 0x08 &&
-           frame[kTypeOffset + 1] == 0x06;
+/// ARP (RFC 826), or neighbour discovery, which is ICMPv6 of the types 133 to 137 (RFC 4861
+/// section 4). IEEE 802.3: the frame's type follows its two addresses.
+bool is_neighbourhood(const DelayLine::Frame& frame) {
+    constexpr std::size_t kType = 12;
+    constexpr std::size_t kNextHeader = kType + 2 + 6; // RFC 8200 section 3
+    constexpr std::size_t kIcmpType = kType + 2 + 40;
+    if (frame.size() < kType + 2) return false;
+    const auto type = frame[kType] << 8 | frame[kType + 1];
+    if (type == 0x0806) return true;
+    return type == 0x86DD && frame.size() > kIcmpType && frame[kNextHeader] == 58 &&
+           frame[kIcmpType] >= 133 && frame[kIcmpType] <= 137;
 }
 
 } // namespace
 
 void DelayLine::offer(Time now, Frame frame) {
-    if (is_arp(frame)) {
+    if (is_neighbourhood(frame)) {
         if (urgent_.size() < kMaxFrames) urgent_.push_back(std::move(frame));
         return;
     }

@@ -32,7 +32,8 @@ public:
     /// For frames that come from now on.
     void change(const Impairment& impairment) { impairment_ = impairment; }
 
-    /// Takes an Ethernet frame in. ARP is let through at once and never lost: how far away the next
+    /// Takes an Ethernet frame in. ARP and IPv6 neighbour discovery are let through at once and
+    /// never lost: how far away the next
     /// router is has nothing to do with how far the internet behind it is.
     void offer(Time now, Frame frame);
 

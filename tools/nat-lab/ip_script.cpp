@@ -1,17 +1,32 @@
 // SPDX-License-Identifier: MIT
 #include "ip_script.hpp"
 
+#include <utility>
+
 namespace natterjack::lab {
 
 namespace {
 
-std::string veth(std::string_view name, std::string_view node, std::string_view peer,
-                 std::string_view peer_node) {
-    std::string line = "link add name ";
-    line.append(name).append(" netns ").append(node).append(" type veth peer name ");
-    line.append(peer).append(" netns ").append(peer_node).append("\n");
-    return line;
-}
+/// Every interface of a lab has an index of its own. By chance equal ones, at the two ends of a
+/// link, would make the kernel wait up to a second before it tells of the link's carrier.
+class VethScript {
+public:
+    void join(std::string_view name, std::string_view node, std::string_view peer,
+              std::string_view peer_node) {
+        text_ += "link add " + end(name, node);
+        text_ += " type veth peer " + end(peer, peer_node) + "\n";
+    }
+    [[nodiscard]] std::string take() && { return std::move(text_); }
+
+private:
+    std::string end(std::string_view name, std::string_view node) {
+        return "name " + std::string(name) + " index " + std::to_string(index_++) + " netns " +
+               std::string(node);
+    }
+
+    std::string text_;
+    int index_ = 10;
+};
 
 std::string up(std::string_view name) {
     return "link set " + std::string(name) + " up\n";
@@ -24,17 +39,30 @@ RelayPorts relay_ports(std::size_t index) {
 }
 
 std::string link_script(const Plan& plan) {
-    std::string script;
+    VethScript script;
     for (std::size_t i = 0; i < plan.links.size(); ++i) {
         const auto& [near, far, impairment] = plan.links[i];
         if (impairment.relayed) {
             const auto ports = relay_ports(i);
-            script += veth(near.name, near.node, ports.near, kRelayNode);
-            script += veth(far.name, far.node, ports.far, kRelayNode);
+            script.join(near.name, near.node, ports.near, kRelayNode);
+            script.join(far.name, far.node, ports.far, kRelayNode);
         } else {
-            script += veth(near.name, near.node, far.name, far.node);
+            script.join(near.name, near.node, far.name, far.node);
         }
     }
+    return std::move(script).take();
+}
+
+std::string addresses_script(const Interface& end) {
+    std::string script;
+    const auto add = [&](const std::string& address, const char* more) {
+        if (address.empty()) return;
+        script += "address replace " + address + " dev " + end.name + more + "\n";
+    };
+    add(end.address, "");
+    // Without the search for duplicates, which takes seconds.
+    add(end.address6, " nodad");
+    add(end.gateway ? "fe80::1/64" : "", " nodad");
     return script;
 }
 
@@ -45,7 +73,8 @@ std::string node_script(const Plan& plan, const Node& node) {
     for (const auto& link : plan.links) {
         for (const auto& end : {link.near, link.far}) {
             if (end.node != node.name) continue;
-            script += "address add " + end.address + " dev " + end.name + "\n" + up(end.name);
+            script += addresses_script(end);
+            script += up(end.name);
         }
     }
     return script + routes_script(node);

@@ -24,6 +24,9 @@ struct RelayPorts {
 /// To be run in \a node: gives addresses, brings everything up, sets routes.
 [[nodiscard]] std::string node_script(const Plan& plan, const Node& node);
 
+/// To be run in the node of \a end: gives it its addresses, whether it has them or not.
+[[nodiscard]] std::string addresses_script(const Interface& end);
+
 /// To be run in \a node: sets its routes, whether they are there or not.
 [[nodiscard]] std::string routes_script(const Node& node);
 

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "ip_script.hpp"
@@ -29,12 +30,17 @@ constexpr const char* kHosts = "/etc/hosts";
 const std::string kSwitches = "/proc/sys/net/";
 constexpr auto kServerPoll = std::chrono::milliseconds(2);
 
-/// Settings of each network, below /proc/sys/net. IPv6 stays off until labs have it: half of it
-/// (link-local addresses only) is what no real site has.
-Result<void> set_kernel_switches(bool forwards) {
+/// Settings of each network, below /proc/sys/net. Without IPv6 it is off: half of it (link-local
+/// addresses only) is what no real site has.
+Result<void> set_kernel_switches(bool forwards, bool ipv6) {
+    const std::string no_ipv6 = ipv6 ? "0" : "1";
     std::vector<std::pair<std::string, std::string>> switches{
-        {"ipv6/conf/all/disable_ipv6", "1"},
-        {"ipv6/conf/default/disable_ipv6", "1"},
+        {"ipv6/conf/all/disable_ipv6", no_ipv6},
+        {"ipv6/conf/default/disable_ipv6", no_ipv6},
+        // Addresses are usable at once.
+        {"ipv6/conf/default/accept_dad", "0"},
+        {"ipv6/conf/default/accept_ra", "0"},
+        {"ipv6/conf/all/forwarding", forwards ? "1" : "0"},
         {"ipv4/conf/all/rp_filter", "0"},
         {"ipv4/conf/default/rp_filter", "0"},
         {"ipv4/ip_forward", forwards ? "1" : "0"},
@@ -50,19 +56,22 @@ Result<void> set_kernel_switches(bool forwards) {
     return {};
 }
 
-std::string read_proc(const char* path) {
+std::string read_proc(const std::string& path) {
     std::ifstream file(path);
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
 /// The sockets of \a daemon that are not open yet in the present network.
 std::size_t missing_sockets(const Daemon& daemon) {
-    const auto udp = read_proc("/proc/thread-self/net/udp");
-    const auto tcp = read_proc("/proc/thread-self/net/tcp");
+    const auto table = [](const AwaitedSocket& wanted) {
+        // A socket on all addresses of IPv6 mostly serves those of IPv4 as well.
+        const auto path = std::string("/proc/thread-self/net/") + (wanted.tcp ? "tcp" : "udp");
+        const auto ipv6 = read_proc(path + "6");
+        return is_ipv6(wanted) ? ipv6 : read_proc(path) + ipv6;
+    };
     return static_cast<std::size_t>(
-        std::count_if(daemon.sockets.begin(), daemon.sockets.end(), [&](const auto& wanted) {
-            return !is_open(wanted.tcp ? tcp : udp, wanted);
-        }));
+        std::count_if(daemon.sockets.begin(), daemon.sockets.end(),
+                      [&](const auto& wanted) { return !is_open(table(wanted), wanted); }));
 }
 
 std::string indented(const std::string& text) {
@@ -141,8 +150,11 @@ std::string Lab::names() const {
     host_name.resize(host_name.find('\0'));
     std::string hosts = "127.0.0.1 localhost " + host_name + "\n";
     for (const auto& link : plan_.links) {
-        const auto address = link.near.address.substr(0, link.near.address.find('/'));
-        hosts += address + " " + link.near.node + ".natlab.test\n";
+        for (const auto& assigned : {link.near.address, link.near.address6}) {
+            if (assigned.empty()) continue;
+            hosts +=
+                assigned.substr(0, assigned.find('/')) + " " + link.near.node + ".natlab.test\n";
+        }
     }
     return hosts;
 }
@@ -164,20 +176,20 @@ Result<void> Lab::update_names() const {
 }
 
 Result<void> Lab::make_networks() {
-    auto make = [this](const std::string& name, bool forwards) -> Result<void> {
+    auto make = [this](const std::string& name, bool forwards, bool ipv6) -> Result<void> {
         say("network of " + name);
         auto network = create_network(name);
         if (!network) return network.error();
-        auto set = in_network(network->get(), [&] { return set_kernel_switches(forwards); });
+        auto set = in_network(network->get(), [&] { return set_kernel_switches(forwards, ipv6); });
         if (!set) return set.error();
         networks_.emplace(name, *std::move(network));
         return {};
     };
     for (const auto& node : plan_.nodes) {
-        const auto made = make(node.name, node.forwards);
+        const auto made = make(node.name, node.forwards, node.ipv6);
         if (!made) return made.error();
     }
-    if (has_relay()) return make(std::string(kRelayNode), false);
+    if (has_relay()) return make(std::string(kRelayNode), false, false);
     return {};
 }
 
@@ -271,8 +283,8 @@ Result<void> Lab::start_relay() {
     });
     if (!opened) return opened.error();
     std::array<int, 2> ends{-1, -1};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-        return Error{Errc::Unsupported, "cannot make a pipe: " + errno_text(errno), errno};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+        return Error{Errc::Unsupported, "cannot make a socket: " + errno_text(errno), errno};
     }
     const UniqueFd changes(ends[0]);
     relay_control_ = UniqueFd(ends[1]);

@@ -105,7 +105,7 @@ private:
     std::map<std::string, UniqueFd, std::less<>> networks_;
     std::map<pid_t, std::string> servers_;
     std::map<std::size_t, std::size_t> relayed_; ///< A link's place in the Plan -> in the relay.
-    UniqueFd relay_control_;                     ///< The writing end of the relay's pipe.
+    UniqueFd relay_control_;                     ///< Takes each LinkUpdate.
 };
 
 /// A program that labs run, and how to get it.

@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include <arpa/inet.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 #include "conntrack.hpp"
 #include "ip_script.hpp"
@@ -147,10 +147,11 @@ Result<void> Lab::set_link_up(std::size_t index, bool up) {
         return run_tool(what, std::string(kRelayNode), ip,
                         "link set " + ports.near + state + "link set " + ports.far + state);
     }
-    // At the far end: the near one loses its carrier, and keeps its addresses and routes.
-    const auto* far = plan_.find(link.far.node);
-    return run_tool(what, link.far.node, ip,
-                    "link set " + link.far.name + state + (up ? routes_script(*far) : ""));
+    // At the far end: the near one loses its carrier, and keeps its addresses and routes. The far
+    // one gets again what the kernel takes away from what is down.
+    auto script = "link set " + link.far.name + state;
+    if (up) script += addresses_script(link.far) + routes_script(*plan_.find(link.far.node));
+    return run_tool(what, link.far.node, ip, script);
 }
 
 /// Every link of \a node.
@@ -181,8 +182,11 @@ Result<void> Lab::change_link(const std::string& name, const std::string& how) {
     }
     link.impairment = *impairment;
     const LinkUpdate update{relayed_.at(*index), *impairment};
-    if (::write(relay_control_.get(), &update, sizeof update) !=
-        static_cast<ssize_t>(sizeof update)) {
+    const timeval patience{5, 0};
+    ::setsockopt(relay_control_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    char done = 0;
+    if (::send(relay_control_.get(), &update, sizeof update, MSG_NOSIGNAL) < 0 ||
+        ::recv(relay_control_.get(), &done, sizeof done, 0) != static_cast<ssize_t>(sizeof done)) {
         return Error{Errc::Unsupported, "the relay does not listen"};
     }
     return {};

@@ -112,10 +112,11 @@ std::optional<DelayLine::Time> LinkRelay::deadline() const {
 
 void LinkRelay::take_change(int changes) {
     LinkUpdate update;
-    // Pipes keep a write that is this small together.
-    if (::read(changes, &update, sizeof update) != static_cast<ssize_t>(sizeof update)) return;
+    if (::recv(changes, &update, sizeof update, 0) != static_cast<ssize_t>(sizeof update)) return;
     directions_.at(2 * update.link).line.change(update.impairment);
     directions_.at(2 * update.link + 1).line.change(update.impairment);
+    const char done = 0;
+    ::send(changes, &done, sizeof done, MSG_NOSIGNAL);
 }
 
 void LinkRelay::run(int changes) {

@@ -27,7 +27,7 @@ struct RelayedLink {
     std::uint64_t seed = 0;
 };
 
-/// A change of a link, as it comes through the relay's pipe from the process that forked it.
+/// A change of a link, as it comes from the process that forked the relay.
 struct LinkUpdate {
     std::size_t link = 0; ///< Its place among those that the relay was opened with.
     Impairment impairment;
@@ -40,7 +40,8 @@ public:
     /// \retval Errc::Unsupported  no AF_PACKET socket, or no such interface; detail: errno
     [[nodiscard]] static Result<LinkRelay> open(const std::vector<RelayedLink>& links);
 
-    /// Copies frames for as long as the process lives. \a changes: a pipe of LinkUpdate.
+    /// Copies frames for as long as the process lives. \a changes: a socket on which
+    /// each LinkUpdate is answered with a byte, once it is in force.
     [[noreturn]] void run(int changes);
 
 private:

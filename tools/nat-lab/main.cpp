@@ -36,8 +36,8 @@ Examples:
 SPEC is MAPPING/FILTERING (eim, adm or apdm; eif, adf or apdf), 'none', 'blocked',
 'home' or 'cgn', and options: igd, igd1, natpmp, pcp, server=miniupnpd|own|liar, external=ADDRESS,
 lan=private|shared, ports=preserve|sequential|random, block=1024-2047,
-hairpin=off|internal|external, timeout=30s, stream-timeout=120s, firewall, closed=reject|drop,
-delay=40ms, jitter=5ms, loss=2%, lan-delay=, lan-jitter=, lan-loss=. Routers stand behind each other with
+hairpin=off|internal|external, timeout=30s, stream-timeout=120s, firewall, ipv6, no-ipv4,
+closed=reject|drop, delay=40ms, jitter=5ms, loss=2%, lan-delay=, lan-jitter=, lan-loss=. Routers stand behind each other with
 '>' between, the host's own first: 'home>cgn'. See nat-lab(1).)";
 
 constexpr const char* kExecExamples = R"(

@@ -122,11 +122,17 @@ void add_upnp_chains(Text& text, const PortMapping& offered) {
                                 std::string(kMappedOut));
 }
 
+/// IPv6 is routed as it is: what follows is for IPv4.
+void pass_ipv6(Text& text, const RouterSpec& router) {
+    if (router.ipv6) text.line("meta nfproto ipv6 accept");
+}
+
 void add_prerouting(Text& text, const RouterSpec& router) {
     const std::string to_owner =
         std::string(kBothTransports) + "dnat ip to meta l4proto . th dport map @cone";
     text.open("chain prerouting");
     text.line("type nat hook prerouting priority dstnat; policy accept;");
+    pass_ipv6(text, router);
     if (router.port_mapping.any()) text.line(from_wan() + "jump " + std::string(kUpnpPrerouting));
     if (router.filtering != Filtering::AddressAndPortDependent) text.line(from_wan() + to_owner);
     if (router.hairpin != Hairpin::Off) {
@@ -183,6 +189,7 @@ void add_source_nat(Text& text, const RouterSpec& router, const std::string& pac
 void add_postrouting(Text& text, const RouterSpec& router) {
     text.open("chain postrouting");
     text.line("type nat hook postrouting priority srcnat; policy accept;");
+    pass_ipv6(text, router);
     if (router.port_mapping.any()) text.line(to_wan() + "jump " + std::string(kUpnpPostrouting));
     // Plain masquerade preserves ports and reuses a mapping for each further destination;
     // fully-random draws a new port for each.
@@ -200,6 +207,7 @@ void add_remember(Text& text, const RouterSpec& router) {
     if (!has_cone(router) && !has_memory(router)) return;
     text.open("chain remember");
     text.line("type filter hook postrouting priority srcnat + 1; policy accept;");
+    pass_ipv6(text, router);
     std::vector<std::string> ways{to_wan()};
     if (router.hairpin == Hairpin::External) {
         ways.push_back(from_lan() + to_lan() + "ct status dnat ");
@@ -261,7 +269,8 @@ void add_input(Text& text, const RouterSpec& router) {
     text.line(from_wan() + "ct state new drop");
     if (router.closed == ClosedPorts::Drop) {
         text.line(from_lan() + "ct state established,related accept");
-        text.line(from_lan() + "meta l4proto { icmp, igmp } accept");
+        text.line(from_lan() + (router.ipv6 ? "meta l4proto { icmp, igmp, ipv6-icmp } accept"
+                                            : "meta l4proto { icmp, igmp } accept"));
         if (offered.igd) {
             text.line(from_lan() + "udp dport " + port(kSsdpPort) + "accept");
             text.line(from_lan() + "tcp dport " + port(kIgdHttpPort) + "accept");
@@ -287,7 +296,9 @@ void add_forward(Text& text, const RouterSpec& router) {
     text.line("ct state established,related accept");
     text.line("ct state invalid drop");
     text.line(from_lan() + to_wan() +
-              (router.udp_blocked ? "meta l4proto { tcp, icmp } accept" : "accept"));
+              (!router.udp_blocked ? "accept"
+               : router.ipv6       ? "meta l4proto { tcp, icmp, ipv6-icmp } accept"
+                                   : "meta l4proto { tcp, icmp } accept"));
     if (router.port_mapping.any()) text.line(from_wan() + "jump " + std::string(kUpnpForward));
     if (router.filtering == Filtering::EndpointIndependent) {
         text.line(from_wan() + "ct status dnat accept");

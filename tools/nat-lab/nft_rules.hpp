@@ -10,7 +10,8 @@
 
 namespace natterjack::lab {
 
-/// The names that a router's two interfaces always have.
+/// The names that a host's interface and a router's two always have.
+inline constexpr std::string_view kHostInterface = "eth0";
 inline constexpr std::string_view kLanInterface = "lan0";
 inline constexpr std::string_view kWanInterface = "wan0";
 

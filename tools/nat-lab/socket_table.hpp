@@ -10,8 +10,9 @@
 
 namespace natterjack::lab {
 
-/// True when \a table (the contents of /proc/net/udp, or of /proc/net/tcp for a TCP socket) lists a
-/// socket that receives what \a wanted says; for TCP: one that listens. Only IPv4.
+/// True when \a table (the contents of /proc/net/udp, or of /proc/net/tcp for a TCP socket; for an
+/// IPv6 address those of udp6 and tcp6) lists a socket that receives what \a wanted says; for TCP:
+/// one that listens.
 [[nodiscard]] bool is_open(std::string_view table, const AwaitedSocket& wanted);
 
 } // namespace natterjack::lab

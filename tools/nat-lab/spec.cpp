@@ -42,7 +42,8 @@ constexpr std::string_view kOptions =
     "igd, igd1, natpmp, pcp, server=miniupnpd|own|liar, external=ADDRESS, lan=private|shared, "
     "ports=preserve|sequential|random, block=FIRST-LAST, "
     "hairpin=off|internal|external, timeout=TIME, stream-timeout=TIME, closed=reject|drop, "
-    "firewall, delay=TIME, jitter=TIME, loss=PERCENT%, lan-delay=TIME, lan-jitter=TIME, "
+    "firewall, ipv6, no-ipv4, delay=TIME, jitter=TIME, loss=PERCENT%, lan-delay=TIME, "
+    "lan-jitter=TIME, "
     "lan-loss=PERCENT%";
 
 /// What \a word means in \a table; nothing if it is not in it.
@@ -227,6 +228,11 @@ Result<void> apply_option(SiteSpec& site, std::string_view option) {
         site.firewall = true;
         return {};
     }
+    if (option == "ipv6" || option == "no-ipv4") {
+        site.ipv6 = site.ipv6 || option == "ipv6";
+        site.ipv4 = site.ipv4 && option == "ipv6";
+        return {};
+    }
 
     const bool routed = !site.routers.empty();
     if (name.starts_with("lan-") && routed) {
@@ -334,8 +340,9 @@ Result<void> stack(SiteSpec& site, SiteSpec outer, std::string_view text) {
     if (site.routers.empty() || outer.routers.empty()) {
         return bad("'none' is no router: nothing can stand before or behind it");
     }
-    if (outer.firewall || outer.host_link.relayed) {
-        return bad(quoted(text) + ": the host's firewall and link are said of its own router");
+    if (outer.firewall || outer.host_link.relayed || outer.ipv6 || !outer.ipv4) {
+        return bad(quoted(text) +
+                   ": the host's firewall, link and IPv6 are said beside its own router");
     }
     for (auto& router : outer.routers) site.routers.push_back(std::move(router));
     if (site.routers.size() > kMaxRouters) {
@@ -388,7 +395,9 @@ Result<Impairment> parse_impairment(Impairment present, std::string_view words) 
 Result<SiteSpec> parse_spec(std::string_view text) {
     auto site = parse_parts(text);
     if (!site) return site.error();
+    if (!site->ipv4 && !site->ipv6) return bad("'no-ipv4' needs 'ipv6': the host has no address");
     for (auto& router : site->routers) {
+        router.ipv6 = site->ipv6;
         auto& server = router.port_mapping.server;
         if (server == Server::Unsaid) {
             server = &router == &site->routers.back() ? Server::Miniupnpd : Server::Own;

@@ -114,6 +114,7 @@ struct RouterSpec {
     std::chrono::seconds timeout{0};
     /// The same once packets have passed both ways; 0: as `timeout`.
     std::chrono::seconds stream_timeout{0};
+    bool ipv6 = false;        ///< Routes IPv6 too, and lets in only what was asked for.
     bool shared_lan = false;  ///< Its LAN has addresses of 100.64/10 (RFC 6598), as a carrier's.
     bool udp_blocked = false; ///< No UDP either way; TCP goes out, nothing comes in.
     ClosedPorts closed = ClosedPorts::Reject;
@@ -127,6 +128,8 @@ struct RouterSpec {
 struct SiteSpec {
     std::vector<RouterSpec> routers; ///< The host's own first. Empty: the host's address is public.
     Impairment host_link;  ///< The host's own link: its LAN, or its uplink without router.
+    bool ipv4 = true;      ///< The host has an IPv4 address.
+    bool ipv6 = false;     ///< The host has a global IPv6 address, of a prefix of the site's own.
     bool firewall = false; ///< On the host itself: drops what it has not asked for.
 
     friend bool operator==(const SiteSpec&, const SiteSpec&) = default;

@@ -19,10 +19,26 @@ constexpr std::string_view kOutside = "25.0.3.2";
 constexpr std::string_view kOutsideGateway = "25.0.3.1";
 constexpr std::string_view kOutside2 = "25.0.4.2";
 
+// The same over IPv6: of a range that is given to providers in Europe.
+constexpr std::string_view kPrefix6 = "2a00:25:";
+constexpr std::string_view kGatewayLinkLocal = "fe80::1";
+
+std::string address6(std::string_view network, std::string_view host) {
+    return std::string(kPrefix6) + std::string(network) + "::" + std::string(host);
+}
+const std::string kStun6 = address6("1", "1");
+const std::string kStun2_6 = address6("2", "1");
+const std::string kOutside6 = address6("3", "2");
+const std::string kOutsideGateway6 = address6("3", "1");
+const std::string kOutside2_6 = address6("4", "2");
+
 /// The addresses on one router's two sides.
 struct RouterAddresses {
     std::string lan;   ///< Its own on the LAN side.
     std::string below; ///< Of what stands on the LAN: the host, or the next router's WAN side.
+    std::string lan6;  ///< The same over IPv6.
+    std::string below6;
+    std::string network6; ///< The LAN's prefix.
 };
 
 /// The addresses of one site.
@@ -30,7 +46,15 @@ struct SiteAddresses {
     std::vector<RouterAddresses> routers; ///< The host's own first.
     std::string wan;                      ///< Of the last router, or of the host without one.
     std::string isp;
+    std::string wan6;
+    std::string isp6;
 
+    [[nodiscard]] const std::string& host6() const {
+        return routers.empty() ? wan6 : routers.front().below6;
+    }
+    [[nodiscard]] const std::string& wan6_of(std::size_t depth) const {
+        return depth + 1 == routers.size() ? wan6 : routers[depth + 1].below6;
+    }
     [[nodiscard]] const std::string& host() const {
         return routers.empty() ? wan : routers.front().below;
     }
@@ -53,16 +77,30 @@ SiteAddresses site_addresses(std::size_t index, const SiteSpec& spec) {
     const auto wan = "25.0." + std::to_string(113 + index) + ".";
     out.wan = wan + "2";
     out.isp = wan + "1";
+    out.wan6 = address6(std::to_string(113 + index), "2");
+    out.isp6 = address6(std::to_string(113 + index), "1");
     for (std::size_t depth = 0; depth < spec.routers.size(); ++depth) {
         const auto number = std::to_string(10 * depth + 1 + index);
         const auto lan = (spec.routers[depth].shared_lan ? "100.64." : "192.168.") + number + ".";
-        out.routers.push_back({lan + "1", lan + (depth == 0 ? "10" : "2")});
+        const auto network = std::string(index == 0 ? "a" : "b") + number; // delegated to the site
+        out.routers.push_back({lan + "1", lan + (depth == 0 ? "10" : "2"), address6(network, "1"),
+                               address6(network, depth == 0 ? "10" : "2"),
+                               address6(network, "/64")});
     }
     return out;
 }
 
 std::string with_prefix(std::string_view address) {
     return std::string(address) + "/24";
+}
+
+/// One end of a link, with the addresses of those families that the site has.
+Interface interface(std::string node, std::string_view name, const SiteSpec& spec,
+                    std::string_view address, std::string_view address6) {
+    Interface out{std::move(node), std::string(name), {}, {}, false};
+    out.address = with_prefix(address);
+    if (spec.ipv6) out.address6 = std::string(address6) + "/64";
+    return out;
 }
 
 std::string upper(std::string text) {
@@ -93,7 +131,17 @@ void add_router(Plan& plan, const Site& site, const SiteAddresses& at, std::size
     Node node;
     node.name = router_name(site.letter, depth);
     node.forwards = true;
+    node.ipv6 = router.ipv6;
     node.routes = {"default via " + at.gateway_of(depth)};
+    if (router.ipv6) {
+        node.routes.push_back(depth + 1 == site.spec.routers.size()
+                                  ? "default via " + at.isp6
+                                  : "default via " + std::string(kGatewayLinkLocal) + " dev " +
+                                        std::string(kWanInterface));
+        for (std::size_t inner = 0; inner < depth; ++inner) {
+            node.routes.push_back(at.routers[inner].network6 + " via " + at.routers[depth].below6);
+        }
+    }
     node.rules = nft_rules(router);
     node.switches = timeouts(router);
     const auto& offered = router.port_mapping;
@@ -103,76 +151,134 @@ void add_router(Plan& plan, const Site& site, const SiteAddresses& at, std::size
     }
     if (offered.any()) {
         plan.daemons.push_back(offered.server == Server::Miniupnpd
-                                   ? miniupnpd(node.name, offered, lan)
+                                   ? miniupnpd(node.name, offered, lan, router.ipv6)
                                    : own_gateway(node.name, offered, lan));
     }
     plan.nodes.push_back(std::move(node));
 }
 
-void add_site(Plan& plan, const Site& site, const SiteAddresses& at) {
-    const auto& host = site.letter;
+/// The host of \a site, with the variables that its commands get.
+Node host_of(const Site& site, const SiteAddresses& at) {
     const auto& routers = site.spec.routers;
-    Node host_node;
-    host_node.name = host;
-    host_node.routes = {"default via " + at.gateway()};
-    host_node.environment = {
-        {"NATLAB_HOST", at.host()}, {"NATLAB_GATEWAY", at.gateway()}, {"NATLAB_WAN", at.wan}};
-    if (routers.size() > 1) host_node.environment["NATLAB_GATEWAY2"] = at.routers[1].lan;
-    if (site.spec.firewall) host_node.rules = nft_host_firewall();
-    plan.nodes.push_back(std::move(host_node));
-
-    // From the host outwards, each link from the last thing to the next router.
-    Interface near{host, "eth0", with_prefix(at.host())};
-    auto impairment = site.spec.host_link;
-    for (std::size_t depth = 0; depth < routers.size(); ++depth) {
-        add_router(plan, site, at, depth);
-        const auto& name = plan.nodes.back().name;
-        plan.links.push_back(
-            {near,
-             {name, std::string(kLanInterface), with_prefix(at.routers[depth].lan)},
-             impairment});
-        near = {name, std::string(kWanInterface), with_prefix(at.wan_of(depth))};
-        impairment = routers[depth].uplink;
+    Node host;
+    host.name = site.letter;
+    host.ipv6 = site.spec.ipv6;
+    if (site.spec.firewall) host.rules = nft_host_firewall();
+    if (site.spec.ipv4) {
+        host.routes = {"default via " + at.gateway()};
+        host.environment = {
+            {"NATLAB_HOST", at.host()}, {"NATLAB_GATEWAY", at.gateway()}, {"NATLAB_WAN", at.wan}};
+        if (routers.size() > 1) host.environment["NATLAB_GATEWAY2"] = at.routers[1].lan;
     }
-    plan.links.push_back(
-        {near, {std::string(kInternetNode), "to-" + host, with_prefix(at.isp)}, impairment});
+    if (site.spec.ipv6) {
+        host.routes.push_back(routers.empty() ? "default via " + at.isp6
+                                              : "default via " + std::string(kGatewayLinkLocal) +
+                                                    " dev " + std::string(kHostInterface));
+        host.environment["NATLAB_HOST6"] = at.host6();
+        host.environment["NATLAB_GATEWAY6"] = routers.empty() ? at.isp6 : at.routers.front().lan6;
+    }
+    return host;
 }
 
-void add_internet(Plan& plan, bool servers) {
+void add_site(Plan& plan, const Site& site, const SiteAddresses& at) {
+    const auto& spec = site.spec;
+    const auto& host = site.letter;
+    plan.nodes.push_back(host_of(site, at));
+
+    // From the host outwards, each link from the last thing to the next router.
+    auto near = interface(host, kHostInterface, spec, at.host(), at.host6());
+    if (!spec.ipv4) near.address.clear();
+    auto impairment = spec.host_link;
+    for (std::size_t depth = 0; depth < spec.routers.size(); ++depth) {
+        add_router(plan, site, at, depth);
+        const auto& name = plan.nodes.back().name;
+        const auto& addresses = at.routers[depth];
+        auto lan = interface(name, kLanInterface, spec, addresses.lan, addresses.lan6);
+        lan.gateway = spec.ipv6;
+        plan.links.push_back({near, lan, impairment});
+        near = interface(name, kWanInterface, spec, at.wan_of(depth), at.wan6_of(depth));
+        impairment = spec.routers[depth].uplink;
+    }
+    const auto internet =
+        interface(std::string(kInternetNode), "to-" + host, spec, at.isp, at.isp6);
+    plan.links.push_back({near, internet, impairment});
+}
+
+/// What the provider routes to the site: the prefixes of its LANs.
+std::vector<std::string> delegations(const SiteAddresses& at) {
+    std::vector<std::string> out;
+    for (const auto& router : at.routers) out.push_back(router.network6 + " via " + at.wan6);
+    return out;
+}
+
+void add_internet(Plan& plan, bool servers, bool ipv6) {
     Node internet;
     internet.name = kInternetNode;
     internet.forwards = true;
-    if (servers) {
-        internet.loopback = {std::string(kStun) + "/32", std::string(kStun2) + "/32"};
-        plan.daemons.push_back(coturn(internet.name, kStun, kStun2));
-    }
-    // The last one: what belongs to nobody is lost without a word, at a host that does not forward.
-    // Were it unreachable, coturn would end a client's relay with the first datagram for such an
-    // address (a peer's private one, say).
+    internet.ipv6 = ipv6;
+    // The default ones: what belongs to nobody is lost without a word, at a host that does not
+    // forward. Were it unreachable, coturn would end a client's relay with the first datagram for
+    // such an address (a peer's private one, say).
     internet.routes = {std::string(kOutside2) + "/32 via " + std::string(kOutside),
                        "default via " + std::string(kOutside)};
+    if (ipv6) {
+        internet.routes.push_back(kOutside2_6 + "/128 via " + kOutside6);
+        internet.routes.push_back("default via " + kOutside6);
+    }
+    if (servers) {
+        internet.loopback = {std::string(kStun) + "/32", std::string(kStun2) + "/32"};
+        std::vector<std::string> addresses{std::string(kStun), std::string(kStun2)};
+        if (ipv6) {
+            internet.loopback.insert(internet.loopback.end(), {kStun6 + "/128", kStun2_6 + "/128"});
+            addresses.insert(addresses.end(), {kStun6, kStun2_6});
+        }
+        plan.daemons.push_back(coturn(internet.name, addresses));
+    }
     plan.nodes.push_back(std::move(internet));
 
     Node outside;
     outside.name = kOutsideNode;
+    outside.ipv6 = ipv6;
     outside.loopback = {std::string(kOutside2) + "/32"};
     outside.routes = {"default via " + std::string(kOutsideGateway)};
+    if (ipv6) {
+        outside.loopback.push_back(kOutside2_6 + "/128");
+        outside.routes.push_back("default via " + kOutsideGateway6);
+    }
     plan.nodes.push_back(std::move(outside));
-    plan.links.push_back({{std::string(kOutsideNode), "eth0", with_prefix(kOutside)},
-                          {std::string(kInternetNode), "to-outside", with_prefix(kOutsideGateway)},
-                          {}});
+    SiteSpec families;
+    families.ipv6 = ipv6;
+    plan.links.push_back(
+        {interface(std::string(kOutsideNode), kHostInterface, families, kOutside, kOutside6),
+         interface(std::string(kInternetNode), "to-outside", families, kOutsideGateway,
+                   kOutsideGateway6),
+         {}});
 }
 
-std::map<std::string, std::string> common_environment(bool servers) {
+std::string turn_url(std::string_view address) {
+    return "turn:" + std::string(kTurnUser) + ":" + std::string(kTurnPassword) + "@" +
+           std::string(address) + ":" + std::to_string(kStunPort);
+}
+
+std::map<std::string, std::string> common_environment(bool servers, bool ipv6) {
     std::map<std::string, std::string> out{{"NATLAB_OUTSIDE", std::string(kOutside)},
                                            {"NATLAB_OUTSIDE2", std::string(kOutside2)}};
+    const auto port = ":" + std::to_string(kStunPort);
     if (servers) {
-        const auto turn = "turn:" + std::string(kTurnUser) + ":" + std::string(kTurnPassword) +
-                          "@" + std::string(kStun) + ":" + std::to_string(kStunPort);
-        out["NATLAB_STUN"] = std::string(kStun) + ":" + std::to_string(kStunPort);
-        out["NATLAB_STUN2"] = std::string(kStun2) + ":" + std::to_string(kStunPort);
-        out["NATLAB_TURN"] = turn + "?transport=udp";
-        out["NATLAB_TURN_TCP"] = turn + "?transport=tcp";
+        out["NATLAB_STUN"] = std::string(kStun) + port;
+        out["NATLAB_STUN2"] = std::string(kStun2) + port;
+        out["NATLAB_TURN"] = turn_url(kStun) + "?transport=udp";
+        out["NATLAB_TURN_TCP"] = turn_url(kStun) + "?transport=tcp";
+    }
+    if (!ipv6) return out;
+    out["NATLAB_OUTSIDE6"] = kOutside6;
+    out["NATLAB_OUTSIDE6_2"] = kOutside2_6;
+    if (servers) {
+        const auto bracketed = "[" + kStun6 + "]";
+        out["NATLAB_STUN6"] = bracketed + port;
+        out["NATLAB_STUN6_2"] = "[" + kStun2_6 + "]" + port;
+        out["NATLAB_TURN6"] = turn_url(bracketed) + "?transport=udp";
+        out["NATLAB_TURN6_TCP"] = turn_url(bracketed) + "?transport=tcp";
     }
     return out;
 }
@@ -188,14 +294,24 @@ const Node* Plan::find(std::string_view name) const {
 
 Plan plan_lab(const std::vector<Site>& sites, bool servers) {
     Plan plan;
-    auto environment = common_environment(servers);
-    add_internet(plan, servers);
+    const bool ipv6 =
+        std::any_of(sites.begin(), sites.end(), [](const Site& site) { return site.spec.ipv6; });
+    auto environment = common_environment(servers, ipv6);
+    add_internet(plan, servers, ipv6);
     for (const auto& site : sites) {
         const auto index = static_cast<std::size_t>(site.letter.front() - 'a');
         const auto at = site_addresses(index, site.spec);
         add_site(plan, site, at);
-        environment["NATLAB_" + upper(site.letter) + "_HOST"] = at.host();
-        environment["NATLAB_" + upper(site.letter) + "_WAN"] = at.wan;
+        const auto name = "NATLAB_" + upper(site.letter);
+        if (site.spec.ipv4) {
+            environment[name + "_HOST"] = at.host();
+            environment[name + "_WAN"] = at.wan;
+        }
+        if (site.spec.ipv6) {
+            environment[name + "_HOST6"] = at.host6();
+            auto& routes = plan.nodes.front().routes;
+            for (auto& route : delegations(at)) routes.push_back(std::move(route));
+        }
     }
     for (auto& node : plan.nodes) {
         node.environment.insert(environment.begin(), environment.end());

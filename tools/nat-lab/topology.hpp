@@ -33,7 +33,9 @@ inline constexpr std::string_view kRelayNode = "relay";
 struct Interface {
     std::string node;
     std::string name;
-    std::string address; ///< With its prefix length: "192.168.1.1/24".
+    std::string address;  ///< With its prefix length: "192.168.1.1/24"; empty: none.
+    std::string address6; ///< The same of IPv6; empty: none.
+    bool gateway = false; ///< Has the link-local address fe80::1, too, for its hosts to route by.
 };
 
 /// Two interfaces joined. Impaired ones run through the relay.
@@ -46,6 +48,7 @@ struct Link {
 /// A network namespace.
 struct Node {
     std::string name;
+    bool ipv6 = false;                 ///< Has IPv6 at all.
     bool forwards = false;             ///< Routes packets between its interfaces.
     std::vector<std::string> loopback; ///< Further addresses of its own, "25.0.1.1/32".
     std::vector<std::string> routes;   ///< Arguments of `ip route add`.
@@ -61,6 +64,10 @@ struct AwaitedSocket {
     std::string address; ///< Bound to this address or to all; empty: to any.
     std::uint16_t port = 0;
 };
+
+[[nodiscard]] inline bool is_ipv6(const AwaitedSocket& socket) {
+    return socket.address.find(':') != std::string::npos;
+}
 
 /// A server program.
 struct Daemon {
