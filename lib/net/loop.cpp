@@ -30,7 +30,7 @@ gboolean run_once(gpointer data) {
     return G_SOURCE_REMOVE;
 }
 
-gboolean run_on_readable(gint, GIOCondition, gpointer data) {
+gboolean run_on_event(gint, GIOCondition, gpointer data) {
     (*static_cast<Task*>(data))();
     return G_SOURCE_CONTINUE;
 }
@@ -203,15 +203,32 @@ void Timer::stop() {
     forget(source_);
 }
 
-ReadWatch::ReadWatch(const Loop& loop, int fd, std::function<void()> handler)
-    : source_(g_unix_fd_source_new(fd, G_IO_IN)) {
-    g_source_set_callback(source_,
-                          reinterpret_cast<GSourceFunc>(reinterpret_cast<void*>(run_on_readable)),
+namespace {
+
+GSource* watch_fd(const Loop& loop, int fd, GIOCondition condition, Task handler) {
+    GSource* source = g_unix_fd_source_new(fd, condition);
+    g_source_set_callback(source,
+                          reinterpret_cast<GSourceFunc>(reinterpret_cast<void*>(run_on_event)),
                           new Task(std::move(handler)), delete_task);
-    g_source_attach(source_, context_of(loop));
+    g_source_attach(source, context_of(loop));
+    return source;
+}
+
+} // namespace
+
+ReadWatch::ReadWatch(const Loop& loop, int fd, std::function<void()> handler)
+    : source_(watch_fd(loop, fd, G_IO_IN, std::move(handler))) {
 }
 
 ReadWatch::~ReadWatch() {
+    forget(source_);
+}
+
+WriteWatch::WriteWatch(const Loop& loop, int fd, std::function<void()> handler)
+    : source_(watch_fd(loop, fd, G_IO_OUT, std::move(handler))) {
+}
+
+WriteWatch::~WriteWatch() {
     forget(source_);
 }
 

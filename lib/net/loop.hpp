@@ -72,6 +72,18 @@ private:
     _GSource* source_ = nullptr;
 };
 
+/// The same for a descriptor that can be written to, or has failed: the end of a connect().
+class WriteWatch {
+public:
+    WriteWatch(const Loop& loop, int fd, std::function<void()> handler);
+    ~WriteWatch();
+    WriteWatch(const WriteWatch&) = delete;
+    WriteWatch& operator=(const WriteWatch&) = delete;
+
+private:
+    _GSource* source_ = nullptr;
+};
+
 /// Keeps \a object alive until it calls the returned function or the loop ends: for work that must
 /// be finished although nobody waits for it (removing a mapping whose request was cancelled).
 /// Such work sets its own deadline. See drain().

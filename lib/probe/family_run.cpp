@@ -14,8 +14,8 @@ namespace {
 
 constexpr Duration kPatience{800};
 constexpr Duration kQuickPatience{250};
-constexpr int kFreshSockets = 8;    // two that keep their port by chance: 1 in 10^9
-constexpr int kFilteringRounds = 3; // servers asked before giving up
+constexpr Duration kTcpPatience{1500}; // one repeated SYN included
+constexpr int kFilteringRounds = 3;    // servers asked before giving up
 constexpr std::size_t kMappingDestinations = 8;
 
 stun::TransactionId make_id() {
@@ -118,8 +118,7 @@ void FamilyRun::take_survey() {
         for (const auto& answer : survey_->machine().result()->answers) note_answer(answer);
     }
     if (answered_.empty()) {
-        report_.status = FamilyReport::Status::Silent;
-        hooks_.done();
+        ask_over_tcp();
         return;
     }
     report_.status = FamilyReport::Status::Works;
@@ -133,15 +132,41 @@ void FamilyRun::take_survey() {
     test_filtering();
 }
 
+// Silence has two causes: the servers, or a network that lets no UDP through. A server that answers
+// over TCP at the same endpoint tells them apart; one that only takes the connection does not, for
+// captive portals and proxies do that in anybody's name.
+void FamilyRun::ask_over_tcp() {
+    report_.status = FamilyReport::Status::Silent;
+    hooks_.progress("no answer over UDP: asking over TCP");
+    const auto until = net::now() + (setup_.quick ? kQuickPatience : kTcpPatience);
+    tcp_pending_ = targets_.size();
+    for (const auto& target : targets_) {
+        tcp_questions_.emplace_back(
+            loop_, target.endpoint,
+            net::TcpStream::Options{.bind = {setup_.source, 0}, .interface = setup_.interface},
+            until, [this, index = target.server](const TcpQuestion::Answer& answer) {
+                servers_[index].tcp = answer.mapped.has_value();
+                if (answer.connected && !answer.mapped)
+                    servers_[index].trouble = "takes TCP connections and does not speak STUN";
+                if (answer.mapped) {
+                    report_.status = FamilyReport::Status::Blocked;
+                    report_.external = answer.mapped->address;
+                }
+                if (--tcp_pending_ == 0) hooks_.done();
+            });
+    }
+}
+
 // Towards one server only, which has been contacted already: no filter opens for another.
 void FamilyRun::ask_ports() {
-    for (int i = 0; i < kFreshSockets; ++i) {
+    for (int i = 0; i < setup_.port_samples; ++i) {
         fresh_.push_back(&add_mapping({answered_.front().endpoint}, [](const auto&) {}));
     }
 }
 
 void FamilyRun::test_filtering() {
-    if (candidates_.empty() || rounds_ == kFilteringRounds) {
+    const bool tired = rounds_ == kFilteringRounds && !setup_.qualify_all;
+    if (candidates_.empty() || tired) {
         if (report_.filtering.confidence == Confidence::NotTested) {
             report_.filtering = {FilteringBehaviour::Unknown, Confidence::UnsupportedByServer,
                                  "no server here has another address to answer from"};
@@ -158,7 +183,6 @@ void FamilyRun::test_filtering() {
 
 void FamilyRun::take_filtering() {
     const auto said = judge_filtering(outcomes_);
-    report_.filtering = said.filtering;
     servers_[candidates_.front().server].rfc5780 = said.server;
     if (said.wants_control) {
         hooks_.progress("looking whether the server does answer from elsewhere");
@@ -166,7 +190,11 @@ void FamilyRun::take_filtering() {
         ask_filter({false, true}, true, outcomes_.port_control);
         return;
     }
-    if (said.filtering.confidence >= Confidence::Likely) {
+    if (!qualified_) {
+        report_.filtering = said.filtering;
+        if (said.filtering.confidence >= Confidence::Likely) qualified_ = candidates_.front();
+    }
+    if (qualified_ && !setup_.qualify_all) {
         test_mapping();
         return;
     }
@@ -182,14 +210,14 @@ void FamilyRun::test_mapping() {
             std::find(destinations.begin(), destinations.end(), endpoint) != destinations.end();
         if (!known && destinations.size() < kMappingDestinations) destinations.push_back(endpoint);
     };
-    for (const auto& target : candidates_.empty() ? answered_ : candidates_) {
-        const auto& other = servers_[target.server].other;
-        add(target.endpoint);
-        if (candidates_.empty() || !other) continue;
-        add({other->address, target.endpoint.port}); // RFC 5780 section 4.3, test II
-        add(*other);                                 // test III
-        add({target.endpoint.address, other->port});
-        break;
+    // One that was not seen to answer from elsewhere may well answer there when it is asked there.
+    if (!qualified_ && !candidates_.empty()) qualified_ = candidates_.front();
+    if (qualified_) {
+        const auto& other = *servers_[qualified_->server].other;
+        add(qualified_->endpoint);
+        add({other.address, qualified_->endpoint.port}); // RFC 5780 section 4.3, test II
+        add(other);                                      // test III
+        add({qualified_->endpoint.address, other.port});
     }
     for (const auto& target : answered_) add(target.endpoint);
     for (int i = 0; i < 2; ++i) {
@@ -213,8 +241,9 @@ void FamilyRun::take_mapping() {
     report_.pooling = together.pooling;
     if (together.outlier) note_outlier(*together.outlier);
     std::vector<std::uint16_t> ports;
-    const auto& result = tests_.front()->machine().result();
-    if (together.depends && result) {
+    for (const auto* socket : tests_) {
+        const auto& result = socket->machine().result();
+        if (!together.depends || !result) continue;
         for (const auto& row : result->rows) {
             const bool known =
                 std::find(ports.begin(), ports.end(), row.mapped.port) != ports.end();

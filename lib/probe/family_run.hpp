@@ -11,6 +11,7 @@
 
 #include <natterjack/probe_report.hpp>
 
+#include "probe/tcp_question.hpp"
 #include "probe/test_socket.hpp"
 #include "proto/changed_answer.hpp"
 #include "proto/mapping_test.hpp"
@@ -28,6 +29,8 @@ public:
         IpAddress source;
         unsigned interface = 0; ///< 0: the routing table decides.
         bool quick = false;     ///< Mapping only.
+        int port_samples = 8;
+        bool qualify_all = false; ///< As ProbeRequest.
     };
     struct Target {
         std::size_t server = 0; ///< Index into the report's servers.
@@ -61,6 +64,7 @@ private:
     void take_filtering();
     void test_mapping();
     void take_mapping();
+    void ask_over_tcp();
     void note_outlier(const Endpoint& endpoint);
     void judge_fresh_ports(const std::vector<std::uint16_t>& destinations);
 
@@ -73,12 +77,15 @@ private:
 
     std::vector<Target> answered_;
     std::vector<Target> candidates_; // those that name a credible other address; the first is asked
+    std::optional<Target> qualified_; // who settled the question
     int rounds_ = 0;
     FilteringOutcomes outcomes_;
     int filters_pending_ = 0;
     std::size_t mappings_done_ = 0;
     std::list<MappingSocket> mappings_;
     std::list<FilterSocket> filters_;
+    std::list<TcpQuestion> tcp_questions_;
+    std::size_t tcp_pending_ = 0;
     MappingSocket* survey_ = nullptr;
     std::vector<MappingSocket*> fresh_; // one destination each
     std::vector<MappingSocket*> tests_; // many destinations each

@@ -19,7 +19,9 @@ constexpr Duration kQuickResolve{200};
 constexpr Duration kInquiry{1500};
 constexpr Duration kQuickInquiry{250};
 constexpr Duration kTrace{1200};
-constexpr int kMaxHops = 6;
+// Enough for a home's NAT and a carrier's, and few enough that a router which limits how often it
+// sends ICMP (Linux: six at once, then one a second) answers them all.
+constexpr int kHopsToExternal = 3;
 constexpr Duration kMapLimit{5000};
 
 } // namespace
@@ -61,6 +63,10 @@ void ProbeRun::start() {
     started_ = net::now();
     report_.time = std::chrono::system_clock::now();
     const auto fail = [this](const Error& error) { std::exchange(handler_, nullptr)(error); };
+    if (request_.port_samples < 2 || request_.port_samples > 64 || request_.hops < 1 ||
+        request_.hops > 30) {
+        return fail({Errc::InvalidArgument, "2 to 64 port samples and 1 to 30 hops"});
+    }
     const auto servers = servers_to_ask();
     if (!servers) return fail(servers.error());
     auto network = parts_.read_network();
@@ -173,7 +179,9 @@ void ProbeRun::take_addresses(std::size_t server, std::uint16_t port,
 
 FamilyRun::Setup ProbeRun::setup_for(const Endpoint& server) const {
     FamilyRun::Setup out{.source = server.address.is_v4() ? IpAddress() : IpAddress::v6({}),
-                         .quick = is_quick()};
+                         .quick = is_quick(),
+                         .port_samples = request_.port_samples,
+                         .qualify_all = request_.qualify_all};
     const auto& choice = request_.network;
     if (choice.source && choice.source->is_v4() == server.address.is_v4()) {
         out.source = *choice.source;
@@ -234,17 +242,18 @@ void ProbeRun::start_family(Family& family, FamilyReport& report, bool v4) {
                                  evidence_.external = report.external;
                                  if (is_quick() || report.external == report.local) return;
                                  tell("looking which routers stand on the way");
-                                 trace(*report.external, evidence_.to_external);
-                                 trace(report.seen.front().server.address, evidence_.to_server);
+                                 trace(report.seen.front().server.address, request_.hops,
+                                       evidence_.to_server);
+                                 trace(*report.external, kHopsToExternal, evidence_.to_external);
                              },
                          .done = [this] { step_done(); }});
 }
 
-void ProbeRun::trace(const IpAddress& target, std::optional<HopList>& out) {
+void ProbeRun::trace(const IpAddress& target, int hops, std::optional<HopList>& out) {
     ++waiting_;
     const auto setup = setup_for({target, 0});
     traces_.emplace_back(loop_, Path{.source = setup.source, .interface = setup.interface}, target,
-                         net::now() + kTrace, HopSearch::Options{.max_hops = kMaxHops},
+                         net::now() + kTrace, HopSearch::Options{.max_hops = hops},
                          [this, &out](const Result<HopList>& list) {
                              if (list) out = *list;
                              step_done();
@@ -351,7 +360,8 @@ void ProbeRun::finish() {
     const auto handler = std::exchange(handler_, nullptr);
     const auto self = shared_from_this(); // the handler may let go of this
     take_gateways();
-    if (report_.v4.external) report_.layers = judge_layers(evidence_);
+    const bool looked = !is_quick() || !evidence_.gateway_says.empty();
+    if (evidence_.external && looked) report_.layers = judge_layers(evidence_);
     report_.took = std::chrono::duration_cast<Duration>(net::now() - started_);
     judge(report_);
     auto report = std::move(report_);

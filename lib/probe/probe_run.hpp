@@ -53,7 +53,7 @@ private:
     [[nodiscard]] FamilyRun::Setup setup_for(const Endpoint& server) const;
     void ask_gateways();
     void take_gateways();
-    void trace(const IpAddress& target, std::optional<HopList>& out);
+    void trace(const IpAddress& target, int hops, std::optional<HopList>& out);
     void note_way_out();
     void map_ports();
     void map_next();

@@ -186,6 +186,8 @@ void say(Verdict& verdict, Class value, std::string summary, std::string why) {
     verdict.value = value;
     verdict.summary = std::move(summary);
     verdict.why = std::move(why);
+    auto& first = verdict.why.front();
+    if (first >= 'a' && first <= 'z') first = static_cast<char>(first - 'a' + 'A');
 }
 
 void judge_working(const ProbeReport& report, Verdict& verdict) {

@@ -70,11 +70,15 @@ CELLS = {  # SPEC: (exit code, verdict)
     "apdm/eif": (1, "limited"), "apdm/adf": (2, "hard"), "apdm/apdf": (2, "hard"),
 }
 
+STACKS = {  # SPEC: (exit code, verdict, carrier's NAT)
+    "home>cgn": (1, "limited", "yes"), "home>home": (0, "good", "unknown"), "eim/apdf>apdm/apdf": (2, "hard", "unknown"),
+}
+
 if __name__ == "__main__":
     lab.serve(probe, one_dead, lie, no_network)
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(4) as pool:
         runs = {spec: pool.submit(lab.inside, ["--nat", spec], probe, [])
-                for spec in [*CELLS, "none", "home"]}
+                for spec in [*CELLS, *STACKS, "none", "home", "none,firewall", "blocked"]}
         quick = pool.submit(lab.inside, ["--nat", "eim/apdf"], probe, ["--quick"])
         dead = pool.submit(lab.inside, ["--nat", "eim/adf"], one_dead)
         silent = pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], probe, [], ["25.0.1.1:3478"])
@@ -91,6 +95,16 @@ if __name__ == "__main__":
             t.equal([v4["mapping"]["confidence"], v4["filtering"]["confidence"]], ["proved", "proved"],
                     f"{spec}: and that is proved")
 
+        for spec, expected in STACKS.items():
+            found = runs[spec].result()
+            layers = found["report"]["layers"]
+            t.equal((found["exit"], found["report"]["verdict"]["class"], layers["cgn"]["value"]), expected,
+                    f"{spec}: the verdict and the carrier's NAT")
+            t.equal(layers["count"]["value"], 2, f"{spec}: two NATs")
+        found = runs["none,firewall"].result()
+        t.equal(facts(found), {"exit": 0, "class": "good", "mapping": "none", "filtering": "apdf"},
+                "a firewall without a NAT is called that")
+
         found = runs["none"].result()
         t.equal(facts(found), {"exit": 0, "class": "open", "mapping": "none", "filtering": "eif"},
                 "without a NAT the host is open")
@@ -102,6 +116,9 @@ if __name__ == "__main__":
         t.equal(found["report"]["layers"]["cgn"]["value"], "no", "home: no carrier's NAT")
         t.equal(found["report"]["portmap"], [], "home: no port was mapped")
 
+        found = runs["blocked"].result()
+        t.equal([found["exit"], found["report"]["verdict"]["class"], found["report"]["families"]["v4"]["status"]],
+                [3, "blocked", "blocked"], "UDP blocked is seen by TCP getting through")
         found = silent.result()
         t.equal([found["exit"], found["report"]["families"]["v4"]["status"]], [4, "silent"],
                 "servers that are all dead are no verdict")

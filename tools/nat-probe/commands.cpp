@@ -5,8 +5,12 @@ namespace nat_probe {
 
 const std::vector<Command>& commands() {
     static const std::vector<Command> kCommands = {
-        {"explain", "What a word of the report means; without one, all words", explain, "[WORD]",
-         false},
+        {"alloc", "How the NAT chooses ports, by many samples", alloc},
+        {"hops", "Which routers stand on the way, and how many translate", hops},
+        {"qualify", "What servers can be asked: do they answer from elsewhere?", qualify, "SERVER",
+         true},
+        {"explain", "What a word of the report means; without one, all words", explain, "WORD",
+         false, false},
     };
     return kCommands;
 }

@@ -17,7 +17,8 @@ struct Command {
     std::string_view name;
     std::string_view help;
     int (*run)(const Options&, Runner&);
-    const char* arguments = nullptr; ///< What it takes; nullptr: nothing.
+    const char* arguments = nullptr; ///< What it takes, any number of them; nullptr: nothing.
+    bool must_have_one = false;      ///< At least one argument.
     bool network = true;             ///< Takes the options of the network.
 };
 
@@ -26,6 +27,10 @@ struct Command {
 
 /// Looks and prints the report; returns the exit code.
 int report(const Options& options, Runner& runner);
+/// The report, cut to what was asked for.
+int alloc(const Options& options, Runner& runner);
+int hops(const Options& options, Runner& runner);
+int qualify(const Options& options, Runner& runner);
 int explain(const Options& options, Runner& runner);
 
 } // namespace nat_probe

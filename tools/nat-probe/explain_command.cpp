@@ -4,6 +4,7 @@
 #include "commands.hpp"
 #include "glossary.hpp"
 #include "options.hpp"
+#include "text_report.hpp"
 
 namespace nat_probe {
 
@@ -12,7 +13,7 @@ int explain(const Options& options, Runner&) {
     for (const auto& part : options.words) word += (word.empty() ? "" : " ") + part;
     if (word.empty()) {
         for (const Term& term : glossary())
-            std::cout << term.word << '\n' << "  " << term.text << '\n';
+            std::cout << term.word << "\n  " << wrap(std::string(term.text), 2) << '\n';
         return tool_support::kDone;
     }
     const auto* term = find_term(word);
@@ -21,7 +22,7 @@ int explain(const Options& options, Runner&) {
                   << "\" is no word of a report; 'nat-probe explain' lists them\n";
         return tool_support::kUsage;
     }
-    std::cout << term->word << ": " << term->text << '\n';
+    std::cout << wrap(std::string(term->word) + ": " + std::string(term->text), 0) << '\n';
     return tool_support::kDone;
 }
 

@@ -72,6 +72,9 @@ const std::vector<Term>& glossary() {
         {"no server", "No server of that kind was named, or its name has no such address."},
         {"silent", "Nothing came back, by UDP nor by TCP: servers down, or no way out."},
         {"works", "Servers answer over UDP."},
+        {"udp",
+         "The protocol of calls, games and file sharing between two hosts. Here: whether servers "
+         "answer over it, and how they see this host."},
         {"ports", "How the NAT chooses the outside port."},
         {"preserving", "The NAT keeps the host's own port number where it can."},
         {"sequential", "Each new mapping gets the last port plus a constant, so that the next can "

@@ -52,7 +52,7 @@ th { color: var(--soft); font-weight: normal; border-top: 0; }
 .yes, .likely { color: var(--good); } .unlikely { color: var(--limited); } .no { color: var(--hard); }
 .path { overflow-x: auto; }
 .path svg { display: block; margin: 0 auto; max-width: none; }
-.tall { display: none; }
+.path .tall { display: none; }
 svg text { fill: var(--ink); font: 14px system-ui, sans-serif; }
 svg .note { fill: var(--soft); font-size: 12px; }
 svg rect { fill: var(--card); stroke: var(--soft); stroke-width: 1.5; }
@@ -62,7 +62,7 @@ svg line { stroke: var(--soft); stroke-width: 1.5; }
 @media (max-width: 40rem) {
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .6rem; }
-  .wide { display: none; } .tall { display: block; }
+  .path .wide { display: none; } .path .tall { display: block; }
 }
 </style>
 </head>

@@ -123,7 +123,9 @@ Parsed parse_command_line(int argc, char** argv) {
     for (const Command& command : commands()) {
         auto* sub = app.add_subcommand(std::string(command.name), std::string(command.help));
         if (command.arguments) {
-            sub->add_option(command.arguments, options.words, "")->type_name("");
+            sub->add_option(command.arguments, options.words)
+                ->type_name("...")
+                ->required(command.must_have_one);
         }
         if (command.network) add_network_options(*sub, options, words);
         sub->callback([&options, name = command.name] { options.command = name; });

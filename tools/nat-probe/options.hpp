@@ -18,9 +18,10 @@ struct Options {
     std::string command; ///< One of the table in main.cpp; empty: the report.
     natterjack::ProbeRequest request;
     std::vector<Expectation> expected;
-    std::vector<std::string> words; ///< What a command takes: servers, terms.
-    std::string html;               ///< A file; empty: none.
-    std::chrono::seconds watch{0};  ///< 0: once.
+    std::vector<std::string> words;    ///< What a command takes: servers, terms.
+    std::vector<std::string> sections; ///< Show only lines of these terms; empty: everything.
+    std::string html;                  ///< A file; empty: none.
+    std::chrono::seconds watch{0};     ///< 0: once.
     bool json = false;
     bool show_addresses = false;
 };

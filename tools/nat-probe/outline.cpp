@@ -77,9 +77,8 @@ std::string words_of(natterjack::FilteringBehaviour filtering) {
     return "unknown";
 }
 
-Line status_line(const FamilyReport& family, const ProbeReport& report, const char* term,
-                 Placeholders& names) {
-    Line out{term, spaced(to_string(family.status)), "", ""};
+Line status_line(const FamilyReport& family, const ProbeReport& report, Placeholders& names) {
+    Line out{"udp", spaced(to_string(family.status)), "", ""};
     if (family.status != FamilyReport::Status::Works) return out;
     int answered = 0;
     int asked = 0;
@@ -112,6 +111,10 @@ void add_ports(const FamilyReport& family, std::vector<Line>& lines) {
         line.evidence += "; " + std::to_string(ports.kept) + " of " +
                          std::to_string(ports.sockets) + " ports kept";
     }
+    if (ports.sockets > 8) { // who asks for many wants to see them
+        line.evidence += ":";
+        for (const auto port : ports.samples) line.evidence += " " + std::to_string(port);
+    }
     if (ports.one_guess && ports.pattern.value != PortPattern::Preserving) {
         line.evidence += "; one guess at the next is right with " + percent(*ports.one_guess) +
                          ", 256 against 256 with " + percent(*ports.many_guesses);
@@ -128,7 +131,7 @@ void add_ports(const FamilyReport& family, std::vector<Line>& lines) {
 Section family_section(const FamilyReport& family, const ProbeReport& report, const char* term,
                        Placeholders& names) {
     Section out{term, {}};
-    out.lines.push_back(status_line(family, report, term, names));
+    out.lines.push_back(status_line(family, report, names));
     if (family.status != FamilyReport::Status::Works) return out;
     out.lines.push_back(
         line_of("mapping", family.mapping, words_of(family.mapping.value, family.mapping_depends)));

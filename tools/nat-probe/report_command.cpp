@@ -19,6 +19,8 @@ using natterjack::ProbeReport;
 using natterjack::Result;
 
 constexpr int kInterrupted = 128 + SIGINT;
+constexpr int kManySamples = 32;
+constexpr int kManyHops = 12;
 
 /// Prints one report. Returns the exit code that it stands for.
 int show(const Options& options, const ProbeReport& report) {
@@ -35,8 +37,13 @@ int show(const Options& options, const ProbeReport& report) {
     if (options.json) {
         std::cout << to_json(report, names).dump(options.watch.count() > 0 ? -1 : 2) << std::endl;
     } else {
-        std::cout << to_text(make_outline(report, names)) << std::flush;
+        const auto outline = make_outline(report, names);
+        std::cout << (options.sections.empty() ? to_text(outline)
+                                               : to_text(outline, options.sections))
+                  << std::flush;
     }
+    // Who asks for one thing is told that thing; the verdict is for who asks for it.
+    if (!options.sections.empty()) exit_code = tool_support::kDone;
     for (const auto& line : unmet(report, options.expected)) {
         std::cerr << "nat-probe: " << line << '\n';
         exit_code = kExpectationNotMet;
@@ -104,6 +111,28 @@ int report(const Options& options, Runner& runner) {
     });
     watch.look();
     return runner.run();
+}
+
+int alloc(const Options& options, Runner& runner) {
+    auto changed = options;
+    changed.request.port_samples = kManySamples;
+    changed.sections = {"ports", "parity", "pooling", "mapping"};
+    return report(changed, runner);
+}
+
+int hops(const Options& options, Runner& runner) {
+    auto changed = options;
+    changed.request.hops = kManyHops;
+    changed.sections = {"layers", "cgn", "hop", "vpn"};
+    return report(changed, runner);
+}
+
+int qualify(const Options& options, Runner& runner) {
+    auto changed = options;
+    changed.request.qualify_all = true;
+    changed.request.stun_servers = options.words;
+    changed.sections = {"stun"};
+    return report(changed, runner);
 }
 
 } // namespace nat_probe

@@ -17,7 +17,19 @@ std::string pad(std::string text, std::size_t width) {
     return text;
 }
 
-/// Breaks at spaces; every line after the first begins with \a indent spaces.
+std::string labelled(const std::string& label, const std::string& text) {
+    return pad(label, kLabel) + wrap(text, kLabel) + "\n";
+}
+
+std::string line_text(const Line& line) {
+    auto out = line.value;
+    if (!line.confidence.empty()) out += " [" + line.confidence + "]";
+    if (!line.evidence.empty()) out += " - " + line.evidence;
+    return out;
+}
+
+} // namespace
+
 std::string wrap(const std::string& text, std::size_t indent) {
     std::string out;
     std::size_t column = indent;
@@ -38,19 +50,6 @@ std::string wrap(const std::string& text, std::size_t indent) {
     }
     return out;
 }
-
-std::string labelled(const std::string& label, const std::string& text) {
-    return pad(label, kLabel) + wrap(text, kLabel) + "\n";
-}
-
-std::string line_text(const Line& line) {
-    auto out = line.value;
-    if (!line.confidence.empty()) out += " [" + line.confidence + "]";
-    if (!line.evidence.empty()) out += " - " + line.evidence;
-    return out;
-}
-
-} // namespace
 
 std::string draw_path(const std::vector<Station>& path) {
     std::vector<std::size_t> widths;
@@ -90,8 +89,8 @@ std::string to_text(const Outline& outline) {
         out += labelled("Consoles", "such a network is: " + outline.consoles);
     out += "\n" + draw_path(outline.path);
     for (const auto& section : outline.sections) {
-        out += "\n";
-        for (const auto& line : section.lines) out += labelled(line.term, line_text(line));
+        out += "\n" + section.term + "\n";
+        for (const auto& line : section.lines) out += labelled("  " + line.term, line_text(line));
     }
     out += "\n";
     out += labelled("peers", "direct UDP with a peer behind:");
@@ -100,6 +99,17 @@ std::string to_text(const Outline& outline) {
     for (const auto& warning : outline.warnings) out += labelled("Note", warning);
     out += "\n" + outline.footer + "; nat-probe explain WORD explains any word of this\n";
     return out;
+}
+
+std::string to_text(const Outline& outline, const std::vector<std::string>& terms) {
+    std::string out;
+    for (const auto& section : outline.sections) {
+        for (const auto& line : section.lines) {
+            const bool wanted = std::find(terms.begin(), terms.end(), line.term) != terms.end();
+            if (wanted) out += labelled(line.term, line_text(line));
+        }
+    }
+    return out.empty() ? outline.why + "\n" : out;
 }
 
 } // namespace nat_probe

@@ -33,6 +33,10 @@ struct ProbeRequest {
     std::vector<std::string> stun_servers;
     /// Ports to map for the test and to unmap again; empty: nothing is changed anywhere.
     std::vector<Port> map;
+    int port_samples = 8; ///< Sockets that show how ports are chosen, 2 to 64.
+    int hops = 4;         ///< How far to look for routers towards a server, 1 to 30.
+    /// Ask every server from where it answers, also after one has settled the question.
+    bool qualify_all = false;
     bool ipv4 = true;
     bool ipv6 = true;
     std::chrono::milliseconds deadline{10000}; ///< For the report, 100 ms to 10 minutes.
