@@ -504,9 +504,16 @@ void PathFinder::ask_peer() {
                                      .check = check_from(pair_->local_priority),
                                      .repeat = kWatchRepeats,
                                      .deadline = kWatchLimit};
-    if (relayed) request.send = [this](ByteView message) { agent_->send(message); };
+    must_answer_ = !relayed;
+    if (relayed) {
+        request.send = [this](ByteView message) {
+            agent_->send(message);
+            // What comes by TCP goes past us.
+            if (handlers_.on_asking && handlers_.on_asking()) must_answer_ = true;
+        };
+    }
     asking_ = true;
-    socket->stun.ask(std::move(request), [this, relayed, asked = net::now()](
+    socket->stun.ask(std::move(request), [this, asked = net::now()](
                                              const Result<ice::StunClient::Answer>& answer) {
         asking_ = false;
         if (answer) {
@@ -521,8 +528,7 @@ void PathFinder::ask_peer() {
         }
         // An error response (roles that changed meanwhile) is a sign of life, too.
         const bool heard = last_heard_ > asked || answer.error().code == Errc::Refused;
-        // What comes from a relay by TCP is not seen here. Everyone else has to answer.
-        if (heard || (relayed && !answered_once_)) {
+        if (heard || (!must_answer_ && !answered_once_)) {
             watch_timer_.start_after(kWatchInterval, [this] { ask_peer(); });
             return;
         }

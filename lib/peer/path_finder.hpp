@@ -50,6 +50,9 @@ public:
         std::function<void()>
             on_quiet;                  ///< The peer did not answer lately; again while it does not.
         std::function<void()> on_lost; ///< libnice gave up.
+        /// The peer is asked through a relay, whose answers are not always seen here: make it send
+        /// something else. False: nothing can.
+        std::function<bool()> on_asking;
         std::function<void()> on_round_trip; ///< It was measured.
         std::function<void(ByteView)> on_datagram;
     };
@@ -155,6 +158,7 @@ private:
     std::optional<PeerPath> path_;
     std::optional<std::chrono::microseconds> rtt_;
     TimePoint last_heard_{};
+    bool must_answer_ = false;   // to the question under way, in one way or another
     bool answered_once_ = false; // the peer answers our checks: silence means something
     bool asking_ = false;
     int openers_sent_ = 0;

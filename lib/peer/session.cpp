@@ -206,6 +206,12 @@ PathFinder::Handlers Session::finder_handlers(std::uint64_t round) {
         .on_path = [this, round](const PeerPath& path) { handle_path(round, path); },
         .on_quiet = [this, round] { handle_quiet(round); },
         .on_lost = [this, round] { handle_quiet(round); },
+        .on_asking =
+            [this] {
+                if (!secure_ || !secure_->demand_sign_of_life(net::now())) return false;
+                post_pump();
+                return true;
+            },
         .on_round_trip = [this] { publish(); },
         .on_datagram = [this](ByteView datagram) { handle_datagram(datagram); },
     };

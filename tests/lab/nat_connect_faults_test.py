@@ -108,16 +108,18 @@ def swapped():
     return out
 
 
-def killed():
+def killed(relay=None):
     """The peer is killed with SIGKILL while connected: how long until we know."""
+    options = ["--no-map", *(connect.servers(False) if relay is None else
+                             ["--relay-only", "--turn", os.environ[relay]])]
     with tempfile.TemporaryDirectory() as place:
         pid_file = os.path.join(place, "pid")
         peer = shlex.join([lab.NAT_LAB, "exec", "b", "--", "sh", "-c",
-                           f"echo $$ >{pid_file}; exec {connect.NAT_CONNECT} --answer --no-map "
-                           + shlex.join(connect.servers(False))])
-        running = connect.Running("--no-map", *connect.servers(False), "--ping", "--via",
-                                  f"exec {peer}")
+                           f"echo $$ >{pid_file}; exec {connect.NAT_CONNECT} --answer "
+                           + shlex.join(options)])
+        running = connect.Running(*options, "--ping", "--via", f"exec {peer}")
         if not running.wait_for("ping"):
+            running.process.kill()
             return {"story": running.story()}
         with open(pid_file, encoding="ascii") as file:
             os.kill(int(file.read()), signal.SIGKILL)
@@ -254,7 +256,9 @@ def main():
         def submit(arguments, function, *more):
             return pool.submit(lab.inside, arguments, function, *more, timeout=110)
 
-        dead = submit(NAT, killed)
+        dead = {how: submit(NAT, killed, relay) for how, relay in
+                [("peer", None), ("peer behind a relay", "NATLAB_TURN"),
+                 ("peer behind a relay by TCP", "NATLAB_TURN_TCP")]}
         loss = submit(["--a", "none,loss=10%,delay=5ms", "--b", "none", "--no-servers"], lossy)
         meddlings = {how: submit(PLAIN, meddled, how) for how in MEDDLINGS}
         ended = submit(PLAIN, terminated)
@@ -265,6 +269,7 @@ def main():
         moved = {who: submit(NAT, disturbed, [["readdress", who, address]])
                  for who, address in MOVES.items()}
         rebooted = submit(NAT, disturbed, [["reboot", "router-b", "--down", "2s"]])
+        turn = submit(NAT, disturbed, [["reboot", "internet"]], True)
         commands = {command: submit(PLAIN, by_command, command)
                     for command in ["true", "exit 255", "echo hello", "cat", "/nonexistent",
                                     "head -c 1000000 /dev/urandom | tr -d '\\n'", "echo '{'"]}
@@ -282,10 +287,11 @@ def main():
         t.check(seen["--offer"][0] in (1, 2) and seen["--offer"][1], "two who offer: refused", seen)
         t.equal(seen["--answer"][0], 130, "two who answer: wait until interrupted")
 
-        seen = dead.result()
-        t.check(seen.get("took", 99) < NOTICED + LATE, f"a killed peer is noticed in {NOTICED:g} s",
-                seen)
-        t.equal(seen.get("status"), 1, "... and ends us with status 1")
+        for how, run in dead.items():
+            seen = run.result()
+            t.check(seen.get("took", 99) < NOTICED + LATE,
+                    f"a {how} that is killed is noticed in {NOTICED:g} s", seen)
+            t.equal(seen.get("status"), 1, "... and ends us with status 1")
         seen = ended.result()
         t.check(seen.get("took", 99) < LATE, "a peer that ends says so", seen)
         t.equal(seen.get("status"), 1, "... and before its command ended that is a failure")
@@ -306,6 +312,11 @@ def main():
         seen = rebooted.result()
         t.equal([seen.get("status"), seen.get("same")], [0, True],
                 "a router that reboots, and forgets: the transfer completes")
+
+        seen = turn.result()
+        t.equal([seen.get("status"), seen.get("same")], [0, True],
+                "a TURN server that restarts, and forgets: the transfer completes by another relay")
+        t.check(len(set(seen.get("remote", []))) > 1, "... which is told", seen)
 
         seen = relayed.result()
         t.equal([seen["status"], seen["out"], seen["kind"], seen["later"]],

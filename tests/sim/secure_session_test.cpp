@@ -348,6 +348,22 @@ TEST(SecureSession, IsQuietWhenIdle) {
     EXPECT_GT(*pair.a.session->deadline() - pair.sim.now(), 10ms);
 }
 
+TEST(SecureSession, AnswersWhenAskedForASignOfLife) {
+    SecurePair pair;
+    EXPECT_FALSE(pair.a.session->demand_sign_of_life(pair.sim.now()));
+    ASSERT_TRUE(pair.connect());
+    pair.run_for(5s);
+    const auto from_a = pair.a.sent;
+    const auto from_b = pair.b.sent;
+    EXPECT_TRUE(pair.a.session->demand_sign_of_life(pair.sim.now()));
+    pair.pump();
+    pair.run_for(1s);
+    EXPECT_EQ(pair.a.sent, from_a + 1);
+    EXPECT_EQ(pair.b.sent, from_b + 1);
+    pair.run_for(600s); // and that was that
+    EXPECT_EQ(pair.b.sent, from_b + 1);
+}
+
 TEST(SecureSession, TellsThePeerThatItCloses) {
     SecurePair pair;
     ASSERT_TRUE(pair.connect());

@@ -168,6 +168,20 @@ std::optional<TimePoint> SctpAssociation::deadline() const {
     return SctpStack::next_tick(now_, is_busy() ? kTick : kIdleTick);
 }
 
+void SctpAssociation::demand_heartbeat(TimePoint now) {
+    if (state_ != State::Connected) return;
+    auto& stack = SctpStack::instance();
+    const auto lock = stack.lock();
+    stack.advance(now);
+    now_ = now;
+    sctp_paddrparams path{};
+    path.spp_flags = SPP_HB_DEMAND;
+    const auto remote = address_for(address_, config_.remote_port);
+    std::memcpy(&path.spp_address, &remote, sizeof(remote));
+    set_option(socket_, IPPROTO_SCTP, SCTP_PEER_ADDR_PARAMS, path);
+    receive();
+}
+
 std::optional<std::vector<std::uint8_t>> SctpAssociation::poll_transmit() {
     const auto lock = SctpStack::instance().lock();
     if (outbox_.empty()) return std::nullopt;

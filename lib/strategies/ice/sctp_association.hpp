@@ -100,6 +100,9 @@ public:
     /// then the peer has to wait; events of streams wait with them.
     void set_receiving(TimePoint now, bool receiving);
 
+    /// Asks the peer for a sign of life (HEARTBEAT, RFC 9260 section 8.3); when connected.
+    void demand_heartbeat(TimePoint now);
+
     /// Tells the peer (ABORT) and ends it. What was not delivered is lost.
     void close(TimePoint now);
 

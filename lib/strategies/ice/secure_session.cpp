@@ -94,6 +94,13 @@ void SecureSession::set_receiving(TimePoint now, bool receiving) {
     flush(now);
 }
 
+bool SecureSession::demand_sign_of_life(TimePoint now) {
+    if (state_ != State::Connected) return false;
+    sctp_->demand_heartbeat(now);
+    flush(now);
+    return true;
+}
+
 void SecureSession::close(TimePoint now) {
     if (state_ == State::Closed || state_ == State::Failed) return;
     state_ = State::Closed;

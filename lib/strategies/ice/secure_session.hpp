@@ -49,6 +49,9 @@ public:
     /// See SctpAssociation::set_receiving().
     void set_receiving(TimePoint now, bool receiving);
 
+    /// Makes the peer send something, if it is there. False: not connected, nothing can be asked.
+    bool demand_sign_of_life(TimePoint now);
+
     /// Tells the peer and ends the session; messages that were not yet delivered are lost. The last
     /// datagrams are in poll_transmit().
     void close(TimePoint now);
