@@ -9,10 +9,12 @@
 #include <tuple>
 
 #include <linux/if.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "base/hex.hpp"
 #include "net/fd.hpp"
 #include "net/rtnetlink.hpp"
 #include "net/socket_address.hpp"
@@ -302,6 +304,19 @@ Result<Network> read_network() {
     for (const auto& route : *routes) append_default_routes(route, out);
     sort_and_unite(out.default_routes);
     return out;
+}
+
+std::string hardware_address_of(const IpAddress& neighbour, unsigned interface) {
+    ndmsg header{};
+    header.ndm_family = static_cast<std::uint8_t>(family_of(neighbour));
+    constexpr unsigned kUseless = NUD_INCOMPLETE | NUD_FAILED | NUD_NOARP;
+    const auto found =
+        RouteSocket().dump<NeighbourMessage>(RTM_GETNEIGH, header, [&](const auto& entry) {
+            return entry.interface == interface && (entry.state & kUseless) == 0 &&
+                   entry.address.mapped_bytes() == neighbour.mapped_bytes();
+        });
+    if (!found || found->empty()) return {};
+    return to_hex(found->front().hardware);
 }
 
 Result<Route> route_to(const IpAddress& destination) {

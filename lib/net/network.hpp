@@ -68,6 +68,10 @@ struct Network {
 /// (detail: errno)
 [[nodiscard]] Result<Network> read_network();
 
+/// The hardware address of a neighbour, as hexadecimal digits; empty when the kernel does not know
+/// it (yet). \a interface: index.
+[[nodiscard]] std::string hardware_address_of(const IpAddress& neighbour, unsigned interface);
+
 /// The source address and the interface that the kernel would use towards \a destination.
 /// \retval Errc::NoNetwork  there is no route
 struct Route {

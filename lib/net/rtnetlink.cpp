@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
@@ -170,6 +171,20 @@ std::optional<RouteMessage> decode_route(ByteView body) {
     return out;
 }
 
+std::optional<NeighbourMessage> decode_neighbour(ByteView body) {
+    ndmsg header{};
+    Attributes attributes;
+    if (!split(body, header, attributes)) return std::nullopt;
+    NeighbourMessage out;
+    out.interface = static_cast<unsigned>(header.ndm_ifindex);
+    out.state = header.ndm_state;
+    out.address = attributes.address(NDA_DST, out.interface).value_or(IpAddress());
+    if (const auto hardware = attributes[NDA_LLADDR]) {
+        out.hardware.assign(hardware->begin(), hardware->end());
+    }
+    return out;
+}
+
 /// The errno at the front of NLMSG_ERROR and NLMSG_DONE, where it is negative.
 std::optional<int> decode_errno(ByteView body) {
     int value = 0;
@@ -198,6 +213,7 @@ Outcome decode_body(unsigned type, ByteView body, NetlinkMessage& out) {
         }
         return store(decode_route(body), out);
     }
+    case RTM_NEWNEIGH: return store(decode_neighbour(body), out);
     case NLMSG_ERROR: {
         const auto error = decode_errno(body);
         return store(error ? std::optional(ErrorMessage{*error}) : std::nullopt, out);

@@ -50,6 +50,14 @@ struct RouteMessage {
     std::vector<NextHop> next_hops;
 };
 
+/// RTM_NEWNEIGH.
+struct NeighbourMessage {
+    unsigned interface = 0;
+    unsigned state = 0; ///< NUD_*.
+    IpAddress address;
+    std::vector<std::uint8_t> hardware; ///< Empty: not known.
+};
+
 /// NLMSG_ERROR: 0 is an acknowledgement, else a positive errno.
 struct ErrorMessage {
     int error_number = 0;
@@ -64,7 +72,9 @@ struct DoneMessage {
 struct NetlinkMessage {
     std::uint32_t sequence = 0;
     bool interrupted = false; ///< NLM_F_DUMP_INTR: the tables changed in the middle; ask again.
-    std::variant<LinkMessage, AddressMessage, RouteMessage, ErrorMessage, DoneMessage> body;
+    std::variant<LinkMessage, AddressMessage, RouteMessage, NeighbourMessage, ErrorMessage,
+                 DoneMessage>
+        body;
 };
 
 /// The messages of one datagram, in order; those of other kinds are left out.

@@ -56,7 +56,11 @@ bool set_multicast_v6(int fd, const UdpSocket::Options& options) {
 
 bool configure(int fd, const UdpSocket::Options& options) {
     constexpr int kOn = 1;
-    if (options.reuse_address && !set_option(fd, SOL_SOCKET, SO_REUSEADDR, kOn)) return false;
+    // Both: another program may have set only one of them.
+    if (options.reuse_address && !(set_option(fd, SOL_SOCKET, SO_REUSEADDR, kOn) &&
+                                   set_option(fd, SOL_SOCKET, SO_REUSEPORT, kOn))) {
+        return false;
+    }
     if (options.bind.address.is_v4()) {
         return set_option(fd, IPPROTO_IP, IP_RECVERR, kOn) &&
                set_option(fd, IPPROTO_IP, IP_PKTINFO, kOn) && set_multicast_v4(fd, options);

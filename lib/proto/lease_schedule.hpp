@@ -33,6 +33,8 @@ public:
 
     /// When to renew next; empty before the first granted().
     [[nodiscard]] std::optional<TimePoint> next() const { return next_; }
+    /// When the lease runs out; empty: never, or before the first granted().
+    [[nodiscard]] std::optional<TimePoint> end() const { return end_; }
     /// True when the lease has run out without a renewal.
     [[nodiscard]] bool is_lost(TimePoint now) const { return end_ && now >= *end_; }
 

@@ -19,6 +19,15 @@
 
 namespace natterjack {
 
+/// What helps to find a gateway's services sooner. Written by mappers when they found them, tried
+/// beside the ordinary discovery, with the same checks. Belongs to the loop's thread.
+struct GatewayMemory {
+    std::string location;           ///< URL of the IGD's description; empty: not known.
+    std::vector<Strategy> answered; ///< Which protocols ever did.
+
+    friend bool operator==(const GatewayMemory&, const GatewayMemory&) = default;
+};
+
 /// One way out of this host: a gateway, and our address on the link to it.
 struct Path {
     IpAddress gateway; ///< Unspecified on a device-only route: there is nobody to ask.
@@ -27,6 +36,8 @@ struct Path {
     std::string interface_name;
     unsigned prefix_length = 0; ///< Of the link's network: what counts as local.
     bool multicast = true;      ///< Whether the link carries it.
+    /// What is remembered of the gateway; null: nothing, and nothing is to be.
+    std::shared_ptr<GatewayMemory> memory;
     /// As which address the gateway sees us, where a NAT stands between it and us: the router
     /// before it translates what we send. Unspecified: as source.
     IpAddress seen_as;
@@ -52,6 +63,10 @@ struct Mapping {
     std::string service_type; ///< IGD.
     std::string description;  ///< IGD: by it we know our own entries.
     std::string note; ///< Empty, or one line that a user should see (permanent lease, other port).
+    /// PCP and NAT-PMP: seconds since the gateway's tables began, when it granted this.
+    std::optional<Lifetime> epoch;
+    /// A renewal that found the mapping gone and made it anew. IGD only; the others have the epoch.
+    bool restored = false;
     /// Two NATs in a row: what each gateway granted, ours first. This then is the sum of them: the
     /// first one's, with the external endpoint of the last and the shortest lifetime. Empty: one
     /// NAT.
@@ -95,6 +110,15 @@ public:
     /// \retval Errc::Conflict  the port, and every other that was tried, belongs to somebody else
     virtual void map(const MappingRequest& request, TimePoint deadline,
                      std::function<void(Result<Mapping>)> handler) = 0;
+    /// Finds out whether the mapping of \a request.renew still stands and where it leads from
+    /// outside, without changing anything if the protocol can do that. Else this renews it, which
+    /// shows in granted_at.
+    /// \retval Errc::NotFound  the gateway has it no more (IGD)
+    /// \retval Errc::Conflict  the port leads to somebody else now (IGD)
+    virtual void check(const MappingRequest& request, TimePoint deadline,
+                       std::function<void(Result<Mapping>)> handler) {
+        map(request, deadline, std::move(handler));
+    }
     /// Deletes. A mapping that does not exist is a success only where the protocol cannot tell.
     virtual void unmap(const Mapping& mapping, TimePoint deadline,
                        std::function<void(Result<void>)> handler) = 0;

@@ -40,6 +40,10 @@ Result<void> validate(const OpenRequest& request) {
         request.deadline > std::chrono::minutes(10)) {
         return invalid("a deadline is 1 ms to 10 minutes");
     }
+    if (request.check_interval < std::chrono::seconds(1) ||
+        request.check_interval > std::chrono::hours(24)) {
+        return invalid("a check interval is 1 second to a day");
+    }
     if (request.description.empty() || request.description.size() > kMaxDescription ||
         !is_plain_text(request.description)) {
         return invalid("a description is 1 to 63 bytes of UTF-8 without control characters");
@@ -58,7 +62,8 @@ ChainParts ChainParts::real() {
             .read_network = net::read_network,
             .read_servers = natterjack::read_servers,
             .journal = Journal::of_user(),
-            .trace_hops = trace_two_hops()};
+            .trace_hops = trace_two_hops(),
+            .keeper_of = LeaseKeeper::of};
 }
 
 Chain::Chain(Loop loop, std::vector<Strategy> strategies, ChainParts parts)

@@ -12,6 +12,7 @@
 #include "net/network.hpp"
 #include "strategies/mapper.hpp"
 #include "traversal/journal.hpp"
+#include "traversal/lease_keeper.hpp"
 #include "traversal/outer_search.hpp"
 #include "traversal/race.hpp"
 #include "traversal/servers.hpp"
@@ -28,6 +29,7 @@ struct ChainParts {
     TraceHops trace_hops;
     /// How long a stage waits for those that are preferred to it.
     Duration head_start = Race::StageRules{}.head_start;
+    std::function<std::shared_ptr<LeaseKeeper>(const Loop&)> keeper_of;
 
     [[nodiscard]] static ChainParts real();
 };

@@ -22,6 +22,9 @@ constexpr Duration kMapLimit{3000};
 // What is left of the deadline when the gateway beyond has had its time: for the answer itself.
 constexpr Duration kAnswerSlack{50};
 
+// For deleting what leads to our former address.
+constexpr Duration kClearLimit{1000};
+
 // Names what was asked, and nothing that was not.
 std::string nobody_answers(const std::vector<Strategy>& asked) {
     std::string names;
@@ -45,6 +48,11 @@ std::string to_sentence(const Service& service) {
     return text;
 }
 
+template<class Stage>
+bool has(const std::vector<Strategy>& strategies, const Stage& stage) {
+    return std::find(strategies.begin(), strategies.end(), stage.strategy) != strategies.end();
+}
+
 } // namespace
 
 ChainAttempt::ChainAttempt(Loop loop, std::vector<Strategy> strategies, ChainParts parts,
@@ -59,11 +67,20 @@ ChainAttempt::ChainAttempt(Loop loop, std::vector<Strategy> strategies, ChainPar
       view_timer_(loop_) {
 }
 
+void ChainAttempt::start_again(std::weak_ptr<OpeningState> opening, Mapping former) {
+    opening_ = std::move(opening);
+    former_ = std::move(former);
+    moving_ = true;
+    start();
+}
+
 void ChainAttempt::start() {
-    if (!handler_) return; // cancelled before it began
+    if (!handler_ && !moving_) return; // cancelled before it began
     started_ = net::now();
+    keeper_ = parts_.keeper_of(loop_);
     if (const auto ready = lay_out_stages(); !ready) {
-        answer(OpenFailure{ready.error(), {}});
+        refusal_ = ready.error();
+        race_timer_.start_at(started_, [this] { give_up(); }); // never inside start_again()
         return;
     }
     deadline_ = started_ + request_.deadline; // valid by now: no overflow
@@ -84,12 +101,40 @@ void ChainAttempt::start() {
         rules.push_back({.head_start = parts_.head_start,
                          .group = group,
                          .last_resort = stage.strategy == Strategy::Direct});
+        // Whoever was silent the last time need not be waited for; it may still answer.
+        const auto* memory = stage.path.memory.get();
+        if (memory != nullptr && !memory->answered.empty() && !has(memory->answered, stage)) {
+            rules.back().head_start = Duration(0);
+        }
     }
     race_.emplace(rules);
+    if (!clear_away()) begin_race();
+}
+
+void ChainAttempt::begin_race() {
     race_->start(started_);
     look_from_outside();
     for (std::size_t i = 0; i < stages_.size(); ++i) ask(i);
     pump();
+}
+
+// Our address has changed, and the gateway leads the port to the old one. While that entry stands
+// the port cannot be had, so it goes first. The other protocols let nobody delete but the old
+// address.
+bool ChainAttempt::clear_away() {
+    if (!former_ || former_->strategy != Strategy::Igd) return false;
+    const auto found = std::find_if(stages_.begin(), stages_.end(), [&](const Stage& stage) {
+        return stage.strategy == Strategy::Igd && stage.path.gateway == former_->gateway &&
+               stage.path.source != former_->internal.address;
+    });
+    if (found == stages_.end() || request_.internal_address) return false;
+    found->mapper->unmap(former_->hops.empty() ? *former_ : former_->hops.front(),
+                         net::now() + kClearLimit,
+                         [this](const Result<void>&) { // NOLINT(*escape*)
+                             const auto self = shared_from_this();
+                             begin_race();
+                         });
+    return true;
 }
 
 void ChainAttempt::look_from_outside() {
@@ -135,9 +180,10 @@ Result<void> ChainAttempt::lay_out_stages() {
         stage.line.gateway = path.gateway;
         stage.line.message = "no answer yet";
     };
-    const auto paths = choose_paths(*network, request_.network);
+    auto paths = choose_paths(*network, request_.network);
     if (!paths && paths.error().code != Errc::NoNetwork) return paths.error();
-    for (const Path& path : paths.value_or({})) {
+    for (Path& path : paths.value_or({})) {
+        path.memory = keeper_->memory_of(path, parts_.journal);
         for (const Strategy strategy : strategies_) {
             if (strategy != Strategy::Direct) add(strategy, path);
         }
@@ -174,12 +220,21 @@ void ChainAttempt::handle_probe(std::size_t index, const Result<Service>& answer
     if (answer) {
         stage.line.outcome = StoryLine::Outcome::Spare;
         stage.line.message = to_sentence(*answer);
+        learn(stage);
         race_->answered(index, net::now());
     } else {
         note_failure(stage, answer.error());
         race_->failed(index, net::now());
     }
     pump();
+}
+
+// Which protocols a gateway speaks, for the next time.
+void ChainAttempt::learn(const Stage& stage) {
+    auto* memory = stage.path.memory.get();
+    if (memory == nullptr || has(memory->answered, stage)) return;
+    memory->answered.push_back(stage.strategy);
+    if (!opening_.expired()) keeper_->remember(stage.path, parts_.journal);
 }
 
 void ChainAttempt::pump() {
@@ -217,6 +272,10 @@ void ChainAttempt::take_back(Stage& stage) {
 
 void ChainAttempt::map(std::size_t index) {
     Stage& stage = stages_[index];
+    if (!inherit(stage)) {
+        race_->failed(index, net::now());
+        return; // pump() is on its way to what follows
+    }
     const bool unasked = stages_.size() == 1 && stage.strategy != Strategy::Igd;
     const auto until = std::min(deadline_, unasked ? started_ + kSilence : net::now() + kMapLimit);
     stage.mapper->map(request_for(stage), until, [this, index](Result<Mapping> answer) {
@@ -224,16 +283,63 @@ void ChainAttempt::map(std::size_t index) {
     });
 }
 
+// What an earlier run, or this opening on its earlier way, has left there is taken over, with its
+// secret. False: a live process has it.
+bool ChainAttempt::inherit(Stage& stage) {
+    if (stage.strategy == Strategy::Direct) return true;
+    Mapping wanted{.strategy = stage.strategy,
+                   .transport = request_.transport,
+                   .internal = request_for(stage).internal,
+                   .gateway = stage.path.gateway};
+    if (former_ && is_same_mapping(*former_, wanted)) {
+        stage.inherited = former_;
+    } else {
+        const auto hardware = net::hardware_address_of(stage.path.gateway, stage.path.interface);
+        auto claim = parts_.journal.claim(wanted, hardware, keeper_->process(),
+                                          std::chrono::system_clock::now());
+        const auto& owner = claim.entry.owner;
+        if (claim.ownership == Ownership::Foreign) {
+            note_failure(stage, {Errc::Conflict, "port " + std::to_string(request_.port) +
+                                                     " is kept open by process " +
+                                                     std::to_string(owner.pid) + " (" +
+                                                     owner.program + "): stop that one first"});
+            return false;
+        }
+        const auto port = claim.entry.mapping.external.port;
+        const bool fits = request_.any_external_port || request_for(stage).external_port == port;
+        // Our own other opening of the same port keeps what it has.
+        const bool left_behind = owner != keeper_->process();
+        if (claim.ownership == Ownership::Inherited && fits && left_behind) {
+            stage.inherited = std::move(claim.entry.mapping);
+        }
+    }
+    if (stage.inherited) {
+        // What our own gateway has of it, by the service as it was discovered now.
+        if (!stage.inherited->hops.empty()) stage.inherited = stage.inherited->hops.front();
+        stage.inherited->control_url.clear();
+    }
+    return true;
+}
+
 void ChainAttempt::handle_mapping(std::size_t index, Result<Mapping> answer) {
     const auto self = shared_from_this();
     Stage& stage = stages_[index];
     stage.line.took = elapsed();
+    if (!answer && std::exchange(stage.inherited, std::nullopt) &&
+        outcome_of(answer.error()) == StoryLine::Outcome::Refused) {
+        former_.reset();
+        stage.mapper->map(
+            request_for(stage), std::min(deadline_, net::now() + kMapLimit),
+            [this, index](Result<Mapping> afresh) { handle_mapping(index, std::move(afresh)); });
+        return;
+    }
     if (!answer) {
         note_failure(stage, answer.error());
         race_->failed(index, net::now());
         pump();
         return;
     }
+    learn(stage);
     stage.mapping = *std::move(answer);
     stage.granted = true;
     if (race_->is_over()) { // came in the very turn of the deadline: the caller was told otherwise
@@ -306,35 +412,79 @@ void ChainAttempt::settle(std::size_t index) {
 
 void ChainAttempt::report(std::size_t index) {
     Stage& stage = stages_[index];
+    keeper_->remember(stage.path, parts_.journal);
+    keeper_->sweep(
+        stage.path, parts_.journal,
+        [make = parts_.make_mapper, loop = loop_, path = stage.path](const Mapping& orphan) {
+            return make_mapper_for(orphan, make, loop, path);
+        });
+    deadline_timer_.stop();
+    bool more_may_come = view_ != nullptr;
+    for (std::size_t i = 0; i < index; ++i) more_may_come = more_may_come || race_->is_asking(i);
+    if (moving_) {
+        end_soon();
+        if (const auto opening = opening_.lock()) {
+            opening->settle_in(lease_of(index), appraisal(), story());
+        }
+        return;
+    }
     OpeningInfo info{.transport = request_.transport,
                      .internal = stage.mapping.internal,
                      .strategy = stage.strategy,
                      .gateway = stage.path.gateway,
                      .description = request_.description,
                      .story = story()};
-    const auto judgement = [around = around_](const Mapping& mapping, OpeningInfo& out) {
-        appraise(mapping, *around, out);
-    };
-    judgement(stage.mapping, info);
-    auto state = std::make_shared<OpeningState>(loop_, std::move(info), judgement, parts_.journal);
+    appraisal()(stage.mapping, info);
+    auto state = std::make_shared<OpeningState>(loop_, std::move(info), opening_parts());
     state->start(lease_of(index));
     opening_ = state;
-    deadline_timer_.stop();
-    bool more_may_come = view_ != nullptr;
-    for (std::size_t i = 0; i < index; ++i) more_may_come = more_may_come || race_->is_asking(i);
     if (more_may_come) state->attach(shared_from_this());
     answer(Opening(std::move(state)));
 }
 
-void ChainAttempt::give_up() {
-    answer(OpenFailure{verdict(), story()});
+Appraisal ChainAttempt::appraisal() const {
+    return [around = around_](const Mapping& mapping, OpeningInfo& out) {
+        appraise(mapping, *around, out);
+    };
 }
 
-void ChainAttempt::answer(Result<Opening, OpenFailure> result) {
+OpeningState::Parts ChainAttempt::opening_parts() const {
+    const auto relocate = [loop = loop_, strategies = strategies_, parts = parts_,
+                           request = request_](const std::shared_ptr<OpeningState>& opening,
+                                               const Mapping& former) -> std::shared_ptr<void> {
+        auto again = request;
+        // The same number outside as before, if it can be had.
+        if (!again.any_external_port) again.external_port = former.external.port;
+        auto attempt = std::make_shared<ChainAttempt>(loop, strategies, parts, again, nullptr);
+        attempt->start_again(opening, former);
+        return std::shared_ptr<void>(attempt.get(), [attempt](void*) { attempt->cancel(); });
+    };
+    return {.appraise = appraisal(),
+            .journal = parts_.journal,
+            .keeper = keeper_,
+            .relocate = relocate,
+            .network = request_.network,
+            .check_interval = request_.check_interval};
+}
+
+void ChainAttempt::give_up() {
+    if (!moving_) {
+        answer(OpenFailure{verdict(), story()});
+        return;
+    }
+    end_soon();
+    if (const auto opening = opening_.lock()) opening->could_not_move(verdict());
+}
+
+void ChainAttempt::end_soon() {
     deadline_timer_.stop();
     loop_.post([weak = weak_from_this()] { // not now: this may be running inside a mapper's handler
         if (const auto self = weak.lock()) self->dismiss_idle();
     });
+}
+
+void ChainAttempt::answer(Result<Opening, OpenFailure> result) {
+    end_soon();
     if (auto handler = std::exchange(handler_, nullptr)) handler(std::move(result));
 }
 
@@ -349,7 +499,7 @@ void ChainAttempt::dismiss_idle() {
 
 void ChainAttempt::cancel() {
     handler_ = nullptr;
-    if (opening_.lock()) return; // answered: what still runs belongs to the opening
+    if (!moving_ && opening_.lock()) return; // answered: what still runs belongs to the opening
     race_timer_.stop();
     deadline_timer_.stop();
     view_timer_.stop();
@@ -373,16 +523,19 @@ void ChainAttempt::note_failure(Stage& stage, const Error& error) {
 MappingRequest ChainAttempt::request_for(const Stage& stage) const {
     return {.transport = request_.transport,
             .internal = {request_.internal_address.value_or(stage.path.source), request_.port},
-            .external_port = request_.external_port != 0 ? request_.external_port : request_.port,
+            .external_port = request_.any_external_port    ? std::uint16_t{0}
+                             : request_.external_port != 0 ? request_.external_port
+                                                           : request_.port,
             .exact = request_.exact,
             .lifetime = std::chrono::duration_cast<Lifetime>(request_.lifetime),
             .description = request_.description,
-            .renew = std::nullopt};
+            .renew = stage.inherited};
 }
 
 Lease ChainAttempt::lease_of(std::size_t index) {
     Stage& stage = stages_[index];
     stage.granted = false;
+    stage.inherited.reset();
     // A better stage that comes late is a protocol of a gateway whose outer one is known already.
     for (const Stage& other : stages_) {
         if (stage.outer || !other.outer || other.path.gateway != stage.path.gateway) continue;
@@ -396,7 +549,8 @@ Lease ChainAttempt::lease_of(std::size_t index) {
         if (!outer) return mapper;
         return std::make_unique<StackedMapper>(loop, make, path, std::move(mapper), *outer);
     };
-    return {.mapper = std::move(stage.mapper),
+    return {.path = stage.path,
+            .mapper = std::move(stage.mapper),
             .make = make,
             .request = request_for(stage),
             .mapping = stage.mapping};

@@ -26,6 +26,9 @@ public:
                  Traversal::Handler handler);
 
     void start();
+    /// The same for an opening that has lost its gateway: the answer is OpeningState's settle_in()
+    /// or could_not_move(). \a former: the mapping that it had.
+    void start_again(std::weak_ptr<OpeningState> opening, Mapping former);
     /// Never calls the handler from now on; takes back what was asked for.
     void cancel();
 
@@ -35,13 +38,18 @@ private:
         Path path;
         std::unique_ptr<Mapper> mapper;
         Mapping mapping;
-        bool granted = false; ///< The mapping stands, and this attempt owns it.
+        std::optional<Mapping> inherited; ///< Of a former run or way; asked for by renewing it.
+        bool granted = false;             ///< The mapping stands, and this attempt owns it.
         /// The gateway beyond that has its part in the mapping.
         std::optional<OuterGateway> outer;
         StoryLine line;
     };
 
     Result<void> lay_out_stages();
+    bool clear_away();
+    void begin_race();
+    [[nodiscard]] bool inherit(Stage& stage);
+    void learn(const Stage& stage);
     void ask(std::size_t index);
     void handle_probe(std::size_t index, const Result<Service>& answer);
     void pump();
@@ -58,10 +66,13 @@ private:
     void report(std::size_t index);
     void take_back(Stage& stage);
     void give_up();
+    void end_soon();
     void answer(Result<Opening, OpenFailure> result);
     void dismiss_idle();
     void note_failure(Stage& stage, const Error& error);
     [[nodiscard]] MappingRequest request_for(const Stage& stage) const;
+    [[nodiscard]] Appraisal appraisal() const;
+    [[nodiscard]] OpeningState::Parts opening_parts() const;
     [[nodiscard]] Lease lease_of(std::size_t index);
     [[nodiscard]] Story story() const;
     [[nodiscard]] std::chrono::milliseconds elapsed() const;
@@ -89,6 +100,9 @@ private:
     std::optional<Error> refusal_; // of the best stage that answered and said no
     std::optional<Error> fault_;   // of the best stage that could not be believed
     std::weak_ptr<OpeningState> opening_;
+    std::shared_ptr<LeaseKeeper> keeper_;
+    std::optional<Mapping> former_; // of the opening that looks for another way
+    bool moving_ = false;
 };
 
 } // namespace natterjack

@@ -25,7 +25,7 @@ namespace {
 using Clock = std::chrono::system_clock;
 using nlohmann::json;
 
-constexpr const char* kSchema = "natterjack-journal/1";
+constexpr const char* kSchema = "natterjack-journal/2";
 constexpr std::size_t kHops = 2; // of a mapping through two NATs
 
 struct StrategyName {
@@ -39,6 +39,12 @@ constexpr std::array<StrategyName, 4> kStrategies = {{{Strategy::Direct, "direct
 
 Error io_error(const std::string& what, int error_number) {
     return Error{Errc::Network, what + ": " + std::strerror(error_number), error_number};
+}
+
+std::optional<Strategy> strategy_of(const std::string& name) {
+    const auto* found = std::find_if(kStrategies.begin(), kStrategies.end(),
+                                     [&](const StrategyName& row) { return name == row.name; });
+    return found == kStrategies.end() ? std::nullopt : std::optional(found->strategy);
 }
 
 json to_json(const Mapping& mapping) {
@@ -60,26 +66,29 @@ json to_json(const JournalEntry& entry) {
     auto out = to_json(entry.mapping);
     out["ends"] =
         std::chrono::duration_cast<std::chrono::seconds>(entry.ends.time_since_epoch()).count();
-    out["owner"] = entry.owner;
+    out["owner"] = {{"pid", entry.owner.pid},
+                    {"started", entry.owner.started},
+                    {"boot", entry.owner.boot},
+                    {"pid_space", entry.owner.pid_space},
+                    {"program", entry.owner.program}};
+    out["hardware"] = entry.hardware;
     return out;
 }
 
 // Throws what nlohmann throws on a missing or mistyped field; empty when a value makes no sense.
 std::optional<Mapping> mapping_from_json(const json& in) {
     Mapping mapping;
-    const auto name = in.at("strategy").get<std::string>();
-    const auto* strategy = std::find_if(kStrategies.begin(), kStrategies.end(),
-                                        [&](const StrategyName& row) { return name == row.name; });
+    const auto strategy = strategy_of(in.at("strategy").get<std::string>());
     const auto transport = in.at("transport").get<std::string>();
     const auto internal = Endpoint::parse(in.at("internal").get<std::string>());
     const auto external = Endpoint::parse(in.at("external").get<std::string>());
     const auto gateway = IpAddress::parse(in.at("gateway").get<std::string>());
     const auto nonce = from_hex<12>(in.at("nonce").get<std::string>());
-    if (strategy == kStrategies.end() || !internal || !external || !gateway || !nonce ||
+    if (!strategy || !internal || !external || !gateway || !nonce ||
         (transport != "udp" && transport != "tcp")) {
         return std::nullopt;
     }
-    mapping.strategy = strategy->strategy;
+    mapping.strategy = *strategy;
     mapping.transport = transport == "udp" ? Transport::Udp : Transport::Tcp;
     mapping.internal = *internal;
     mapping.external = *external;
@@ -105,25 +114,43 @@ std::optional<JournalEntry> from_json(const json& in) {
     }
     JournalEntry entry{.mapping = *std::move(mapping)};
     entry.ends = Clock::time_point(std::chrono::seconds(in.at("ends").get<std::int64_t>()));
-    entry.owner = in.at("owner").get<std::int64_t>();
+    const json& owner = in.at("owner");
+    entry.owner.pid = owner.at("pid").get<std::int64_t>();
+    entry.owner.started = owner.at("started").get<std::uint64_t>();
+    entry.owner.boot = owner.at("boot").get<std::string>();
+    entry.owner.pid_space = owner.at("pid_space").get<std::uint64_t>();
+    entry.owner.program = owner.at("program").get<std::string>();
+    entry.hardware = in.at("hardware").get<std::string>();
     return entry;
 }
 
-// Empty when the text is no journal.
-std::optional<std::vector<JournalEntry>> parse(const std::string& text) {
-    try {
-        const auto in = json::parse(text);
-        if (in.at("schema").get<std::string>() != kSchema) return std::nullopt;
-        std::vector<JournalEntry> entries;
-        for (const auto& item : in.at("mappings")) {
-            auto entry = from_json(item);
-            if (!entry) return std::nullopt;
-            if (entries.size() < Journal::kMaxEntries) entries.push_back(*std::move(entry));
-        }
-        return entries;
-    } catch (const json::exception&) {
-        return std::nullopt;
+json to_json(const KnownGateway& known) {
+    json out = {{"gateway", known.gateway.to_string()},
+                {"hardware", known.hardware},
+                {"location", known.memory.location},
+                {"answered", json::array()}};
+    for (const Strategy strategy : known.memory.answered) {
+        out["answered"].push_back(std::string(to_string(strategy)));
     }
+    return out;
+}
+
+std::optional<KnownGateway> gateway_from_json(const json& in) {
+    const auto gateway = IpAddress::parse(in.at("gateway").get<std::string>());
+    if (!gateway) return std::nullopt;
+    KnownGateway known{.gateway = *gateway, .hardware = in.at("hardware").get<std::string>()};
+    known.memory.location = in.at("location").get<std::string>();
+    for (const auto& item : in.at("answered")) {
+        const auto strategy = strategy_of(item.get<std::string>());
+        if (!strategy) return std::nullopt;
+        known.memory.answered.push_back(*strategy);
+    }
+    return known;
+}
+
+// A hardware address that is not known excludes nobody.
+bool may_be_same_hardware(const std::string& a, const std::string& b) {
+    return a.empty() || b.empty() || a == b;
 }
 
 bool has_ended(const JournalEntry& entry, Clock::time_point now) {
@@ -208,14 +235,45 @@ Journal Journal::of_user() {
     return Journal(state == nullptr || *state != '/' ? "" : std::string(state) + "/natterjack");
 }
 
-std::vector<JournalEntry> Journal::read(Clock::time_point now) const {
-    if (directory_.empty()) return {};
+// Empty when the text is no journal.
+std::optional<Journal::Contents> Journal::parse(const std::string& text) {
+    try {
+        const auto in = json::parse(text);
+        if (in.at("schema").get<std::string>() != kSchema) return std::nullopt;
+        Contents contents;
+        for (const auto& item : in.at("mappings")) {
+            auto entry = from_json(item);
+            if (!entry) return std::nullopt;
+            if (contents.entries.size() < kMaxEntries) {
+                contents.entries.push_back(*std::move(entry));
+            }
+        }
+        for (const auto& item : in.at("gateways")) {
+            auto known = gateway_from_json(item);
+            if (!known) return std::nullopt;
+            if (contents.gateways.size() < kMaxGateways) {
+                contents.gateways.push_back(*std::move(known));
+            }
+        }
+        return contents;
+    } catch (const json::exception&) {
+        return std::nullopt;
+    }
+}
+
+std::optional<Journal::Contents> Journal::read_contents() const {
+    if (directory_.empty()) return std::nullopt;
     const auto text = read_file(path()); // atomic replacement makes a lock needless for reading
-    if (!text || text->size() > kMaxBytes) return {};
-    auto entries = parse(*text);
-    if (!entries) return {};
-    std::erase_if(*entries, [&](const JournalEntry& entry) { return has_ended(entry, now); });
-    return *std::move(entries);
+    if (!text || text->size() > kMaxBytes) return std::nullopt;
+    return parse(*text);
+}
+
+std::vector<JournalEntry> Journal::read(Clock::time_point now) const {
+    auto contents = read_contents();
+    if (!contents) return {};
+    std::erase_if(contents->entries,
+                  [&](const JournalEntry& entry) { return has_ended(entry, now); });
+    return std::move(contents->entries);
 }
 
 template<class Change>
@@ -224,7 +282,7 @@ Result<void> Journal::update(Clock::time_point now, Change change) const {
     if (g_mkdir_with_parents(directory_.c_str(), 0700) != 0) return io_error(directory_, errno);
     const FileLock lock(path() + ".lock");
     if (!lock.held()) return io_error(path() + ".lock", errno);
-    std::vector<JournalEntry> entries;
+    Contents contents;
     if (const auto text = read_file(path())) {
         auto parsed = text->size() > kMaxBytes ? std::nullopt : parse(*text);
         if (!parsed) {
@@ -232,32 +290,105 @@ Result<void> Journal::update(Clock::time_point now, Change change) const {
             g_warning("%s cannot be understood: set aside as %s", path().c_str(), aside.c_str());
             if (::rename(path().c_str(), aside.c_str()) != 0) return io_error(aside, errno);
         } else {
-            entries = *std::move(parsed);
+            contents = *std::move(parsed);
         }
     }
+    auto& [entries, gateways] = contents;
     std::erase_if(entries, [&](const JournalEntry& entry) { return has_ended(entry, now); });
-    change(entries);
-    if (entries.size() > kMaxEntries) entries.erase(entries.begin());
-    json out = {{"schema", kSchema}, {"mappings", json::array()}};
+    change(contents);
+    if (entries.size() > kMaxEntries) {
+        entries.erase(entries.begin(), entries.end() - kMaxEntries);
+    }
+    if (gateways.size() > kMaxGateways) {
+        gateways.erase(gateways.begin(), gateways.end() - kMaxGateways);
+    }
+    json out = {{"schema", kSchema}, {"mappings", json::array()}, {"gateways", json::array()}};
     for (const auto& entry : entries) out["mappings"].push_back(to_json(entry));
+    for (const auto& known : gateways) out["gateways"].push_back(to_json(known));
     const auto text = out.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
     return replace_file(path(), text);
 }
 
 Result<void> Journal::put(const JournalEntry& entry, Clock::time_point now) const {
-    return update(now, [&](std::vector<JournalEntry>& entries) {
-        std::erase_if(entries, [&](const JournalEntry& other) {
-            return is_same_mapping(entry.mapping, other.mapping);
-        });
-        entries.push_back(entry);
-    });
+    return apply({{entry}}, now);
 }
 
 Result<void> Journal::erase(const Mapping& mapping, Clock::time_point now) const {
-    return update(now, [&](std::vector<JournalEntry>& entries) {
-        std::erase_if(entries, [&](const JournalEntry& other) {
-            return is_same_mapping(mapping, other.mapping);
+    return apply({{.entry = {.mapping = mapping}, .erase = true}}, now);
+}
+
+Result<void> Journal::apply(const std::vector<JournalChange>& changes,
+                            Clock::time_point now) const {
+    return update(now, [&](Contents& contents) {
+        for (const JournalChange& change : changes) {
+            std::erase_if(contents.entries, [&](const JournalEntry& other) {
+                return is_same_mapping(change.entry.mapping, other.mapping) &&
+                       may_be_same_hardware(change.entry.hardware, other.hardware);
+            });
+            if (!change.erase) contents.entries.push_back(change.entry);
+        }
+    });
+}
+
+Claim Journal::claim(const Mapping& wanted, const std::string& hardware, const net::Process& owner,
+                     Clock::time_point now) const {
+    const auto is_it = [&](const JournalEntry& entry) {
+        return is_same_mapping(entry.mapping, wanted) && !has_ended(entry, now) &&
+               may_be_same_hardware(entry.hardware, hardware);
+    };
+    const auto known = read_contents(); // most of the time there is nothing to write
+    if (!known || std::none_of(known->entries.begin(), known->entries.end(), is_it)) return {};
+    Claim claim;
+    const auto written = update(now, [&](Contents& contents) {
+        const auto found = std::find_if(contents.entries.begin(), contents.entries.end(), is_it);
+        if (found == contents.entries.end()) return;
+        const bool foreign = found->owner != owner && net::may_be_alive(found->owner);
+        claim.ownership = foreign ? Ownership::Foreign : Ownership::Inherited;
+        claim.entry = *found;
+        if (!foreign) found->owner = owner;
+    });
+    // Without the lock nobody may be sure.
+    if (!written && claim.ownership == Ownership::Inherited) return {};
+    return claim;
+}
+
+std::vector<Mapping> Journal::claim_orphans(const IpAddress& gateway, const std::string& hardware,
+                                            const net::Process& owner,
+                                            Clock::time_point now) const {
+    const auto is_orphan = [&](const JournalEntry& entry) {
+        return entry.mapping.gateway == gateway && entry.owner.pid != 0 &&
+               entry.owner.program == owner.program && !has_ended(entry, now) &&
+               may_be_same_hardware(entry.hardware, hardware) && !net::may_be_alive(entry.owner);
+    };
+    const auto known = read_contents();
+    if (!known || std::none_of(known->entries.begin(), known->entries.end(), is_orphan)) return {};
+    std::vector<Mapping> out;
+    const auto written = update(now, [&](Contents& contents) {
+        for (JournalEntry& entry : contents.entries) {
+            if (!is_orphan(entry)) continue;
+            entry.owner = owner;
+            out.push_back(entry.mapping);
+        }
+    });
+    return written ? out : std::vector<Mapping>{};
+}
+
+GatewayMemory Journal::recall(const IpAddress& gateway, const std::string& hardware) const {
+    const auto contents = read_contents();
+    if (!contents) return {};
+    const auto found = std::find_if(
+        contents->gateways.rbegin(), contents->gateways.rend(), [&](const KnownGateway& known) {
+            return known.gateway == gateway && may_be_same_hardware(known.hardware, hardware);
         });
+    return found == contents->gateways.rend() ? GatewayMemory{} : found->memory;
+}
+
+Result<void> Journal::remember(const KnownGateway& known, Clock::time_point now) const {
+    return update(now, [&](Contents& contents) {
+        std::erase_if(contents.gateways, [&](const KnownGateway& other) {
+            return other.gateway == known.gateway && other.hardware == known.hardware;
+        });
+        contents.gateways.push_back(known);
     });
 }
 

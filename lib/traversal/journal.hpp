@@ -5,9 +5,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "net/process.hpp"
 #include "strategies/mapper.hpp"
 
 namespace natterjack {
@@ -17,8 +19,36 @@ struct JournalEntry {
     Mapping mapping; ///< Without granted_at.
     /// When the gateway forgets it; the epoch: it has no lifetime.
     std::chrono::system_clock::time_point ends;
-    /// The process that renews it; 0: it was left to its lifetime.
-    std::int64_t owner = 0;
+    /// The process that renews it; pid 0: it was left to its lifetime. The program is named in
+    /// either case.
+    net::Process owner;
+    /// The gateway's hardware address in hexadecimal digits; empty: not known. Every other house
+    /// has a 192.168.1.1.
+    std::string hardware;
+};
+
+/// What helps the next run to find a gateway's services sooner.
+struct KnownGateway {
+    IpAddress gateway;
+    std::string hardware; ///< As JournalEntry's.
+    GatewayMemory memory;
+};
+
+/// One change of the journal: an entry that is put or replaced, or a mapping that is gone.
+struct JournalChange {
+    JournalEntry entry;
+    bool erase = false;
+};
+
+/// Whose mapping it is, for a process that wants the same one.
+enum class Ownership : std::uint8_t {
+    Unknown,   ///< The journal has no such mapping.
+    Inherited, ///< Its process is gone, or is this one: it is ours now.
+    Foreign    ///< A live process renews it.
+};
+struct Claim {
+    Ownership ownership = Ownership::Unknown;
+    JournalEntry entry; ///< Unless Unknown.
 };
 
 /// The file `mappings.json` in `$XDG_STATE_HOME/natterjack` (else `~/.local/state/natterjack`).
@@ -31,6 +61,7 @@ class Journal {
 public:
     static constexpr std::size_t kMaxEntries = 4096;
     static constexpr std::size_t kMaxBytes = std::size_t{4} * 1024 * 1024;
+    static constexpr std::size_t kMaxGateways = 64;
 
     /// \a directory is made when something is first written.
     explicit Journal(std::string directory) : directory_(std::move(directory)) {}
@@ -45,8 +76,37 @@ public:
     /// \retval Errc::Network  the directory or the file cannot be written (detail: errno)
     Result<void> put(const JournalEntry& entry, std::chrono::system_clock::time_point now) const;
     Result<void> erase(const Mapping& mapping, std::chrono::system_clock::time_point now) const;
+    /// Several changes at the price of one.
+    Result<void> apply(const std::vector<JournalChange>& changes,
+                       std::chrono::system_clock::time_point now) const;
+
+    /// Takes over, for \a owner, the mapping that \a wanted names (see is_same_mapping()) on the
+    /// gateway with this hardware address, unless a live process has it. Of two processes that try,
+    /// one gets it.
+    [[nodiscard]] Claim claim(const Mapping& wanted, const std::string& hardware,
+                              const net::Process& owner,
+                              std::chrono::system_clock::time_point now) const;
+    /// Takes over, for \a owner, what runs of the same program that ended without closing left on
+    /// that gateway. What was left to its lifetime on purpose stays.
+    [[nodiscard]] std::vector<Mapping>
+    claim_orphans(const IpAddress& gateway, const std::string& hardware, const net::Process& owner,
+                  std::chrono::system_clock::time_point now) const;
+
+    /// What is remembered of the gateway of that network; where its hardware address is not known,
+    /// of the last one with that network address.
+    [[nodiscard]] GatewayMemory recall(const IpAddress& gateway, const std::string& hardware) const;
+    Result<void> remember(const KnownGateway& known,
+                          std::chrono::system_clock::time_point now) const;
+
+    friend bool operator==(const Journal&, const Journal&) = default;
 
 private:
+    struct Contents {
+        std::vector<JournalEntry> entries;
+        std::vector<KnownGateway> gateways; ///< Last used last.
+    };
+    static std::optional<Contents> parse(const std::string& text);
+    [[nodiscard]] std::optional<Contents> read_contents() const;
     template<class Change>
     Result<void> update(std::chrono::system_clock::time_point now, Change change) const;
     [[nodiscard]] std::string path() const { return directory_ + "/mappings.json"; }

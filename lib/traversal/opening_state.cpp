@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "traversal/opening_state.hpp"
 
+#include <algorithm>
 #include <utility>
 
-#include <unistd.h>
-
-#include <glib.h>
-
-#include "net/random.hpp"
+#include "traversal/paths.hpp"
 
 namespace natterjack {
 
@@ -17,10 +14,6 @@ namespace {
 // overlap.
 constexpr Duration kRenewalLimit{3500};
 
-double jitter() {
-    return static_cast<double>(net::random_between(0, 1000)) / 1000.0;
-}
-
 bool looks_the_same(const OpeningInfo& a, const OpeningInfo& b) {
     return a.external == b.external && a.internal == b.internal && a.strategy == b.strategy &&
            a.reach == b.reach && a.proof == b.proof;
@@ -28,19 +21,27 @@ bool looks_the_same(const OpeningInfo& a, const OpeningInfo& b) {
 
 } // namespace
 
-OpeningState::OpeningState(Loop loop, OpeningInfo info, Appraisal appraise, Journal journal)
-    : loop_(std::move(loop)),
-      appraise_(std::move(appraise)),
-      journal_(std::move(journal)),
-      timer_(loop_),
-      info_(std::move(info)) {
+OpeningState::OpeningState(Loop loop, OpeningInfo info, Parts parts)
+    : loop_(std::move(loop)), parts_(std::move(parts)), info_(std::move(info)) {
+}
+
+OpeningState::~OpeningState() {
+    dismiss();
 }
 
 void OpeningState::start(Lease lease) {
     lease_ = std::move(lease);
-    schedule_.granted(net::now(), lease_.mapping.lifetime, jitter());
     write_journal();
-    schedule();
+    enroll();
+}
+
+void OpeningState::enroll() {
+    dismiss();
+    enrolled_ = parts_.keeper->enroll(*this, lease_.path, lease_.mapping, parts_.check_interval);
+}
+
+void OpeningState::dismiss() {
+    if (const auto id = std::exchange(enrolled_, std::nullopt)) parts_.keeper->dismiss(*id);
 }
 
 OpeningInfo OpeningState::info() const {
@@ -59,56 +60,149 @@ void OpeningState::abandon(std::shared_ptr<OpeningState> self) {
     loop.post([state = std::move(self)] { state->close([](const Result<void>&) {}); });
 }
 
-void OpeningState::schedule() {
-    if (const auto next = schedule_.next()) timer_.start_at(*next, [this] { renew(); });
-}
-
-void OpeningState::renew() {
-    if (phase_ != Phase::Open || busy_) return;
-    busy_ = true;
+MappingRequest OpeningState::renewal() const {
     auto request = lease_.request;
     request.renew = lease_.mapping;
     request.external_port = lease_.mapping.external.port;
-    lease_.mapper->map(request, net::now() + kRenewalLimit,
-                       [this](Result<Mapping> result) { handle_renewal(std::move(result)); });
+    return request;
 }
 
-void OpeningState::handle_renewal(Result<Mapping> result) {
+void OpeningState::renew() {
+    if (homeless_) {
+        look_for_another_way();
+    } else {
+        ask_again(false);
+    }
+}
+
+void OpeningState::ask_again(bool restored) {
+    busy_ = true;
+    lease_.mapper->map(
+        renewal(), net::now() + kRenewalLimit,
+        [this, restored](Result<Mapping> result) { handle_renewal(std::move(result), restored); });
+}
+
+void OpeningState::look() {
+    if (homeless_) return look_for_another_way();
+    busy_ = true;
+    lease_.mapper->check(renewal(), net::now() + kRenewalLimit,
+                         [this](Result<Mapping> result) { handle_look(std::move(result)); });
+}
+
+void OpeningState::handle_look(Result<Mapping> result) {
+    const auto self = shared_from_this(); // a handler may destroy the opening
+    busy_ = false;
+    if (!result) {
+        // The gateway has it no more, or leads it elsewhere.
+        const bool gone =
+            result.error().code == Errc::NotFound && lease_.mapping.strategy == Strategy::Igd;
+        if (gone || result.error().code == Errc::Conflict) return ask_again(true);
+        parts_.keeper->failed(*enrolled_, result.error());
+        return;
+    }
+    if (result->granted_at != lease_.mapping.granted_at) { // the look was a renewal
+        parts_.keeper->granted(*enrolled_, *result);
+    } else {
+        parts_.keeper->stands(*enrolled_, *result);
+    }
+    take(*std::move(result));
+}
+
+void OpeningState::handle_renewal(Result<Mapping> result, bool restored) {
     const auto self = shared_from_this(); // a handler may destroy the opening
     busy_ = false;
     if (result) {
+        result->restored = result->restored || restored;
+        parts_.keeper->granted(*enrolled_, *result);
         take(*std::move(result));
         return;
     }
-    const auto now = net::now();
-    schedule_.failed(now, jitter());
-    schedule();
-    if (lost_ || !schedule_.is_lost(now)) return;
-    lost_ = true;
+    // The port is somebody else's by now: another one, on this gateway or elsewhere.
+    if (result.error().code == Errc::Conflict && !lease_.request.exact) {
+        homeless_ = true;
+        look_for_another_way();
+        return;
+    }
+    parts_.keeper->failed(*enrolled_, result.error());
+}
+
+void OpeningState::lapse() {
+    const auto self = shared_from_this();
+    homeless_ = true;
+    if (std::exchange(lost_, true)) return;
     const auto before = info();
     {
         const std::lock_guard lock(mutex_);
-        info_.note = "the mapping was lost: " + result.error().message;
+        info_.note = "the mapping was lost: its gateway did not renew it in time";
     }
     report(Opening::Change::Lost, before);
 }
 
-// A mapping was made or renewed: plan its renewal and tell what changed.
+bool OpeningState::has_lost_its_way(const net::Network& network) {
+    const auto is_ours = [this](const Path& path) {
+        return path.gateway == lease_.path.gateway && path.source == lease_.path.source &&
+               path.interface == lease_.path.interface;
+    };
+    const auto ways = lease_.mapping.strategy == Strategy::Direct
+                          ? public_addresses(network, parts_.network)
+                          : choose_paths(network, parts_.network).value_or({});
+    // Without any way there is nothing to do but to wait for one.
+    if (std::any_of(ways.begin(), ways.end(), is_ours) || network.default_routes.empty()) {
+        return false;
+    }
+    homeless_ = true;
+    return true;
+}
+
+void OpeningState::look_for_another_way() {
+    busy_ = true;
+    relocation_ = parts_.relocate(shared_from_this(), lease_.mapping);
+}
+
+void OpeningState::settle_in(Lease lease, Appraisal appraise, const Story& story) {
+    const auto self = shared_from_this();
+    if (phase_ != Phase::Open) return;
+    busy_ = false;
+    homeless_ = false;
+    const auto former = std::exchange(lease_.mapping, lease.mapping);
+    if (!is_same_mapping(former, lease.mapping)) erase_from_journal(former);
+    if (const auto id = std::exchange(enrolled_, std::nullopt)) parts_.keeper->depart(*id);
+    lease_ = std::move(lease);
+    parts_.appraise = std::move(appraise);
+    {
+        const std::lock_guard lock(mutex_);
+        info_.story = story;
+    }
+    enroll();
+    attach(std::exchange(relocation_, nullptr)); // a better stage may still answer
+    take(lease_.mapping);
+}
+
+void OpeningState::could_not_move(const Error& error) {
+    if (phase_ != Phase::Open) return;
+    busy_ = false;
+    const auto ended = std::exchange(relocation_, nullptr); // it is calling
+    parts_.keeper->failed(*enrolled_, error);
+}
+
+// A mapping was made or renewed, or looked at: tell what changed.
 void OpeningState::take(Mapping mapping) {
     const auto before = info();
     auto after = before;
     after.strategy = mapping.strategy;
     after.gateway = mapping.gateway;
     after.internal = mapping.internal;
-    appraise_(mapping, after);
+    parts_.appraise(mapping, after);
+    const bool renewed = mapping.granted_at != lease_.mapping.granted_at ||
+                         mapping.external != lease_.mapping.external ||
+                         mapping.control_url != lease_.mapping.control_url;
     lease_.mapping = std::move(mapping);
-    schedule_.granted(net::now(), lease_.mapping.lifetime, jitter());
-    write_journal();
-    schedule();
+    if (renewed || !is_journalled_) write_journal();
     {
         const std::lock_guard lock(mutex_);
         info_ = after;
     }
+    homeless_ = false;
     const bool back = std::exchange(lost_, false);
     if (back || !looks_the_same(before, after)) report(Opening::Change::Moved, before);
 }
@@ -117,7 +211,7 @@ void OpeningState::appraise_again() {
     if (phase_ != Phase::Open) return;
     const auto before = info();
     auto after = before;
-    appraise_(lease_.mapping, after);
+    parts_.appraise(lease_.mapping, after);
     {
         const std::lock_guard lock(mutex_);
         info_ = after;
@@ -137,7 +231,7 @@ void OpeningState::report(Opening::Change change, const OpeningInfo& before) {
 void OpeningState::move_to(Lease better) {
     if (phase_ != Phase::Open || busy_) return;
     busy_ = true;
-    timer_.stop();
+    dismiss();
     better_ = std::move(better);
     better_.request.external_port = lease_.mapping.external.port;
     // The old one first: both may stand in one table of one router, and the port is the same.
@@ -146,7 +240,7 @@ void OpeningState::move_to(Lease better) {
 }
 
 void OpeningState::map_better() {
-    erase_from_journal();
+    erase_from_journal(lease_.mapping);
     better_.mapper->map(better_.request, net::now() + kRenewalLimit,
                         [this](Result<Mapping> result) { handle_move(std::move(result)); });
 }
@@ -156,11 +250,14 @@ void OpeningState::handle_move(Result<Mapping> result) {
     busy_ = false;
     if (result) {
         lease_ = std::exchange(better_, {});
+        lease_.mapping = *result;
+        enroll();
         take(*std::move(result));
         return;
     }
     better_ = {};
-    renew(); // which makes the old one again
+    enroll();
+    parts_.keeper->hurry(*enrolled_); // which makes the old one again
 }
 
 void OpeningState::close(std::function<void(Result<void>)> done) {
@@ -171,7 +268,8 @@ void OpeningState::close(std::function<void(Result<void>)> done) {
     closing_.push_back(std::move(done));
     if (phase_ == Phase::Closing) return;
     phase_ = Phase::Closing;
-    timer_.stop();
+    dismiss();
+    relocation_.reset();
     attached_.reset();
     auto keep = net::keep_until_done(loop_, shared_from_this());
     const auto finish = [this, keep](const Result<void>& result) {
@@ -191,36 +289,36 @@ void OpeningState::finish_close(const Result<void>& result) {
     phase_ = Phase::Closed;
     // Gone is gone, whoever removed it.
     const bool gone = result.has_value() || result.error().code == Errc::NotFound;
-    if (gone) erase_from_journal();
+    if (gone) erase_from_journal(lease_.mapping);
     for (auto& done : std::exchange(closing_, {})) done(gone ? Result<void>() : result);
 }
 
 void OpeningState::release() {
     if (phase_ != Phase::Open) return;
     phase_ = Phase::Released;
-    timer_.stop();
+    dismiss();
+    relocation_.reset();
     attached_.reset();
     write_journal();
 }
 
 // The host's own address is nothing that a gateway would have to forget.
 void OpeningState::write_journal() {
+    is_journalled_ = true;
     if (lease_.mapping.strategy == Strategy::Direct) return;
-    JournalEntry entry{.mapping = lease_.mapping};
-    const auto now = std::chrono::system_clock::now();
-    if (lease_.mapping.lifetime.count() != 0) entry.ends = now + lease_.mapping.lifetime;
-    entry.owner = phase_ == Phase::Released ? 0 : ::getpid();
-    if (const auto written = journal_.put(entry, now); !written) {
-        g_warning("the mapping is not in the journal: %s", written.error().message.c_str());
+    JournalEntry entry{.mapping = lease_.mapping, .owner = parts_.keeper->process()};
+    if (lease_.mapping.lifetime.count() != 0) {
+        entry.ends = std::chrono::system_clock::now() + lease_.mapping.lifetime;
     }
+    if (phase_ == Phase::Released) entry.owner.pid = 0;
+    entry.hardware = net::hardware_address_of(lease_.path.gateway, lease_.path.interface);
+    parts_.keeper->write(parts_.journal, {.entry = std::move(entry)});
 }
 
-void OpeningState::erase_from_journal() {
-    if (lease_.mapping.strategy == Strategy::Direct) return;
-    const auto erased = journal_.erase(lease_.mapping, std::chrono::system_clock::now());
-    if (!erased) {
-        g_warning("the mapping is still in the journal: %s", erased.error().message.c_str());
-    }
+void OpeningState::erase_from_journal(const Mapping& mapping) {
+    is_journalled_ = false;
+    if (mapping.strategy == Strategy::Direct) return;
+    parts_.keeper->write(parts_.journal, {.entry = {.mapping = mapping}, .erase = true});
 }
 
 } // namespace natterjack

@@ -6,21 +6,24 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include <natterjack/loop.hpp>
 #include <natterjack/opening.hpp>
+#include <natterjack/traversal.hpp>
 
 #include "net/loop.hpp"
-#include "proto/lease_schedule.hpp"
 #include "strategies/mapper.hpp"
 #include "traversal/journal.hpp"
+#include "traversal/lease_keeper.hpp"
 
 namespace natterjack {
 
 /// A mapper, what it got, and what to ask it for when renewing. Without a mapper (`direct`) there
 /// is nothing to renew.
 struct Lease {
+    Path path;
     std::unique_ptr<Mapper> mapper;
     std::function<std::unique_ptr<Mapper>()> make; ///< Another mapper for the same gateway.
     MappingRequest request;
@@ -30,11 +33,30 @@ struct Lease {
 /// Judges a mapping: fills external, reach, note and lifetime of \a info.
 using Appraisal = std::function<void(const Mapping& mapping, OpeningInfo& info)>;
 
+/// Starts the search for another way, which ends in a call of settle_in() or could_not_move()
+/// unless what it returns is dropped before.
+using Relocation = std::function<std::shared_ptr<void>(const std::shared_ptr<OpeningState>& opening,
+                                                       const Mapping& former)>;
+
 /// Shared by the Opening and by the work under way for it. Belongs to the loop's thread, but for
 /// info(), on_changed() and abandon().
-class OpeningState : public std::enable_shared_from_this<OpeningState> {
+class OpeningState final : public LeaseKeeper::Client,
+                           public std::enable_shared_from_this<OpeningState> {
 public:
-    OpeningState(Loop loop, OpeningInfo info, Appraisal appraise, Journal journal);
+    /// What an opening needs besides its lease.
+    struct Parts {
+        Appraisal appraise;
+        Journal journal;
+        std::shared_ptr<LeaseKeeper> keeper;
+        Relocation relocate;
+        NetworkChoice network;          ///< Which ways would do.
+        Duration check_interval{60000}; ///< See OpenRequest.
+    };
+
+    OpeningState(Loop loop, OpeningInfo info, Parts parts);
+    ~OpeningState() override;
+    OpeningState(const OpeningState&) = delete;
+    OpeningState& operator=(const OpeningState&) = delete;
 
     /// Takes \a lease over and keeps it alive. Once, right after construction.
     void start(Lease lease);
@@ -43,6 +65,9 @@ public:
     void move_to(Lease better);
     /// What the appraisal knows has changed. One Moved event if that makes a difference.
     void appraise_again();
+    /// The relocation's answer: the opening is where \a lease says from now on.
+    void settle_in(Lease lease, Appraisal appraise, const Story& story);
+    void could_not_move(const Error& error);
     /// Work that lives as long as the opening: the chain's stages that may still answer.
     void attach(std::shared_ptr<void> work) { attached_ = std::move(work); }
 
@@ -57,29 +82,41 @@ public:
     static void abandon(std::shared_ptr<OpeningState> self);
     [[nodiscard]] const Loop& loop() const { return loop_; }
 
+    // LeaseKeeper::Client
+    void renew() override;
+    void look() override;
+    void lapse() override;
+    [[nodiscard]] bool has_lost_its_way(const net::Network& network) override;
+
 private:
-    void schedule();
-    void renew();
-    void handle_renewal(Result<Mapping> result);
+    void enroll();
+    void dismiss();
+    void ask_again(bool restored);
+    void look_for_another_way();
+    void handle_renewal(Result<Mapping> result, bool restored);
+    void handle_look(Result<Mapping> result);
+    [[nodiscard]] MappingRequest renewal() const;
     void take(Mapping mapping);
     void report(Opening::Change change, const OpeningInfo& before);
     void map_better();
     void handle_move(Result<Mapping> result);
     void finish_close(const Result<void>& result);
     void write_journal();
-    void erase_from_journal();
+    void erase_from_journal(const Mapping& mapping);
 
     Loop loop_;
-    Appraisal appraise_;
-    Journal journal_;
-    net::Timer timer_;
-    LeaseSchedule schedule_;
+    Parts parts_;
+    std::optional<LeaseKeeper::Id> enrolled_;
     Lease lease_;
     Lease better_; // during a move
     std::shared_ptr<void> attached_;
     std::vector<std::function<void(Result<void>)>> closing_;
     bool busy_ = false; // a renewal or a move is under way
     bool lost_ = false;
+    bool is_journalled_ = false;
+    /// There is no use in asking where the lease came from: the next task looks for another way.
+    bool homeless_ = false;
+    std::shared_ptr<void> relocation_; // under way
     enum class Phase { Open, Closing, Closed, Released } phase_ = Phase::Open;
 
     mutable std::mutex mutex_; // guards the two below

@@ -66,7 +66,8 @@ protected:
                  {.make_mapper = make_mapper,
                   .read_network = net::read_network,
                   .read_servers = []() -> Result<Servers> { return Servers{}; },
-                  .journal = Journal("")}};
+                  .journal = Journal(""),
+                  .keeper_of = LeaseKeeper::of}};
     TimePoint started_;
     Attempt attempt_;
     std::optional<Result<Opening, OpenFailure>> result_;

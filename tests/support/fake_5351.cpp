@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <net/if.h>
+
 #include <gtest/gtest.h>
 
 namespace natterjack::test {
@@ -13,10 +15,13 @@ namespace {
 IpAddress other_address(const Place& place) {
     return IpAddress::v4(place.address.to_v4() + 65);
 }
-constexpr Lifetime kEpoch(4242);
+constexpr Lifetime kUpBefore(4242); // when the test begins
+constexpr IpAddress kAllHosts = IpAddress::v4(0xE0000001);
 
-std::unique_ptr<net::UdpSocket> open_socket(const Loop& loop, const Endpoint& where) {
-    auto socket = net::UdpSocket::open(loop, {.bind = where});
+std::unique_ptr<net::UdpSocket> open_socket(const Loop& loop, const Place& place,
+                                            const Endpoint& where) {
+    auto socket = net::UdpSocket::open(
+        loop, {.bind = where, .interface = if_nametoindex(place.link.c_str())});
     if (!socket) {
         ADD_FAILURE() << socket.error().message;
         return nullptr;
@@ -26,18 +31,43 @@ std::unique_ptr<net::UdpSocket> open_socket(const Loop& loop, const Endpoint& wh
 
 } // namespace
 
-Fake5351::Fake5351(const Loop& loop, const Place& place) : loop_(loop), place_(place) {
+Fake5351::Fake5351(const Loop& loop, const Place& place)
+    : loop_(loop), started_(net::now() - kUpBefore), place_(place) {
     const InNetwork inside(*place_.network);
     ip("address add " + other_address(place_).to_string() + "/24 dev " + place_.link);
-    server_ = open_socket(loop, {place_.address, pcp::kServerPort});
-    other_port_ = open_socket(loop, {place_.address, 0});
-    other_address_ = open_socket(loop, {other_address(place_), pcp::kServerPort});
+    server_ = open_socket(loop, place_, {place_.address, pcp::kServerPort});
+    other_port_ = open_socket(loop, place_, {place_.address, 0});
+    other_address_ = open_socket(loop, place_, {other_address(place_), pcp::kServerPort});
     server_->on_datagram([this](const Endpoint& from, ByteView payload) { handle(from, payload); });
 }
 
 Fake5351::~Fake5351() {
     const InNetwork inside(*place_.network);
     ip("address delete " + other_address(place_).to_string() + "/24 dev " + place_.link);
+}
+
+Lifetime Fake5351::epoch() const {
+    return std::chrono::duration_cast<Lifetime>(net::now() - started_);
+}
+
+void Fake5351::reboot() {
+    mappings_.clear();
+    started_ = net::now();
+}
+
+void Fake5351::announce(Source from) {
+    const Endpoint everybody{kAllHosts, pcp::kMulticastPort};
+    auto& socket = from == Source::Server      ? server_
+                   : from == Source::OtherPort ? other_port_
+                                               : other_address_;
+    if (behaviour.pcp) {
+        EXPECT_TRUE(socket->send(everybody, pcp::encode(pcp::Response{.epoch = epoch()})));
+    }
+    if (behaviour.natpmp) {
+        EXPECT_TRUE(
+            socket->send(everybody, encode(natpmp::AddressResponse{natpmp::ResultCode::Success,
+                                                                   epoch(), behaviour.external})));
+    }
 }
 
 std::size_t Fake5351::count(std::uint8_t version) const {
@@ -111,13 +141,13 @@ void Fake5351::send(const Endpoint& to, const Reply& reply) {
 std::optional<Fake5351::Bytes> Fake5351::answer_pcp(const Endpoint& from, const Bytes& request) {
     if (!behaviour.pcp) {
         if (behaviour.drops_other_version) return std::nullopt;
-        return encode(natpmp::ErrorResponse{0, natpmp::ResultCode::UnsupportedVersion, kEpoch});
+        return encode(natpmp::ErrorResponse{0, natpmp::ResultCode::UnsupportedVersion, epoch()});
     }
     const auto asked = pcp::decode_request(request);
     if (!asked) return std::nullopt;
     pcp::Response response{.result = pcp::ResultCode::Success,
                            .lifetime = asked->lifetime,
-                           .epoch = kEpoch,
+                           .epoch = epoch(),
                            .body = asked->body,
                            .options = {}};
     if (asked->client != from.address) {
@@ -175,21 +205,21 @@ std::optional<Fake5351::Bytes> Fake5351::answer_natpmp(const Endpoint& from, con
                      0,
                      1}; // UNSUPP_VERSION
     }
-    const auto refusal = [](natpmp::Opcode opcode, natpmp::ResultCode result) {
-        return encode(natpmp::ErrorResponse{static_cast<std::uint8_t>(opcode), result, kEpoch});
+    const auto refusal = [this](natpmp::Opcode opcode, natpmp::ResultCode result) {
+        return encode(natpmp::ErrorResponse{static_cast<std::uint8_t>(opcode), result, epoch()});
     };
     if (natpmp::decode_address_request(request)) {
         const auto result = behaviour.natpmp_address_result;
         const bool brief = result != natpmp::ResultCode::Success && behaviour.natpmp_short_errors;
         if (brief) return refusal(natpmp::Opcode::Address, result);
-        return encode(natpmp::AddressResponse{result, kEpoch, behaviour.external});
+        return encode(natpmp::AddressResponse{result, epoch(), behaviour.external});
     }
     const auto asked = natpmp::decode_map_request(request);
     if (!asked) return std::nullopt;
     const auto opcode = natpmp::map_opcode(asked->transport);
     natpmp::MapResponse response{.transport = asked->transport,
                                  .result = behaviour.natpmp_map_result,
-                                 .epoch = kEpoch,
+                                 .epoch = epoch(),
                                  .internal_port = asked->internal_port,
                                  .external_port = 0,
                                  .lifetime = Lifetime(0)};

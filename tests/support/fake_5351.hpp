@@ -83,6 +83,11 @@ public:
 
     Behaviour behaviour;
 
+    /// Forgets its mappings and counts from 0 again.
+    void reboot();
+    /// Says so to everybody, as both protocols have it, from \a from.
+    void announce(Source from = Source::Server);
+
     /// All that came in, lost or not.
     [[nodiscard]] const std::vector<Seen>& requests() const { return requests_; }
     [[nodiscard]] const std::vector<Entry>& mappings() const { return mappings_; }
@@ -98,6 +103,7 @@ public:
 
 private:
     [[nodiscard]] std::size_t count(std::uint8_t version) const;
+    [[nodiscard]] Lifetime epoch() const;
     void handle(const Endpoint& from, ByteView payload);
     [[nodiscard]] std::optional<Bytes> answer_pcp(const Endpoint& from, const Bytes& request);
     [[nodiscard]] std::optional<Bytes> answer_natpmp(const Endpoint& from, const Bytes& request);
@@ -110,6 +116,7 @@ private:
     void send(const Endpoint& to, const Reply& reply);
 
     Loop loop_;
+    TimePoint started_;
     Place place_;
     std::unique_ptr<net::UdpSocket> server_;
     std::unique_ptr<net::UdpSocket> other_port_;

@@ -273,7 +273,8 @@ ScriptedResponse FakeIgd::add(const soap::Request& request) {
     }
     if (taken != nullptr && taken->internal.address != entry.internal.address) return fault(718);
     if (taken == nullptr && table.size() >= manners.capacity) return fault(728);
-    if (!manners.does_nothing) {
+    const bool stays_off = manners.keeps_switched_off && taken != nullptr && !taken->enabled;
+    if (!manners.does_nothing && !stays_off) {
         std::erase_if(table, [&](const auto& old) {
             return old.transport == entry.transport && old.external_port == entry.external_port;
         });
@@ -286,7 +287,8 @@ ScriptedResponse FakeIgd::add(const soap::Request& request) {
 ScriptedResponse FakeIgd::remove(const soap::Request& request) {
     const auto port = number_of<std::uint16_t>(request, "NewExternalPort");
     if (find(transport_of(request), port) == nullptr) return fault(714);
-    if (!manners.does_nothing) {
+    const bool stays_off = manners.keeps_switched_off && taken != nullptr && !taken->enabled;
+    if (!manners.does_nothing && !stays_off) {
         std::erase_if(table, [&](const auto& entry) {
             return entry.transport == transport_of(request) && entry.external_port == port;
         });

@@ -53,10 +53,11 @@ public:
         std::function<std::optional<ScriptedResponse>(const soap::Request&)> hook;
 
         // the table
-        bool only_permanent = false;              ///< 725 for any lease but 0.
-        bool same_port = false;                   ///< 724 unless external equals internal.
-        bool does_nothing = false;                ///< Says yes to additions and deletions only.
-        bool forgets_leases = false;              ///< Lists every entry as permanent.
+        bool only_permanent = false;     ///< 725 for any lease but 0.
+        bool same_port = false;          ///< 724 unless external equals internal.
+        bool does_nothing = false;       ///< Says yes to additions and deletions only.
+        bool forgets_leases = false;     ///< Lists every entry as permanent.
+        bool keeps_switched_off = false; ///< An addition leaves a switched-off entry as it is.
         std::optional<igd::PortEntry> overwrites; ///< What additions put into the table instead.
         std::size_t capacity = 1000;              ///< 728 beyond.
     };

@@ -43,7 +43,14 @@ public:
                 .read_network = [this]() -> Result<net::Network> { return network; },
                 .read_servers = []() -> Result<Servers> { return Servers{}; },
                 .journal = Journal(std::move(journal_directory)),
-                .trace_hops = trace_hops};
+                .trace_hops = trace_hops,
+                .keeper_of =
+                    [this](const Loop& loop) {
+                        if (!keeper) {
+                            keeper = std::make_shared<LeaseKeeper>(loop, LeaseKeeper::Senses::Numb);
+                        }
+                        return keeper;
+                    }};
     }
 
     /// Says yes to every removal that waits: for the end of a test.
@@ -70,7 +77,8 @@ public:
     static constexpr IpAddress kHost = IpAddress::v4(0xC0A80102);
 
     net::Network network = home();
-    TraceHops trace_hops; ///< Empty: nobody looks beyond the gateway.
+    TraceHops trace_hops;                ///< Empty: nobody looks beyond the gateway.
+    std::shared_ptr<LeaseKeeper> keeper; ///< Of the loop that was used first.
 
 private:
     class ScriptedMapper final : public Mapper {

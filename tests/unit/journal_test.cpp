@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 using Time = std::chrono::system_clock::time_point;
 
 const Time kNow{std::chrono::seconds(1'700'000'000)};
+// Of a boot that is over.
+const net::Process kSomebody{42, 7, "a boot", 1, "/usr/bin/somebody"};
 
 class JournalTest : public testing::Test {
 protected:
@@ -31,7 +33,7 @@ protected:
                        .service_type = "urn:x",
                        .description = "a \"quoted\" one"};
         out.ends = ends;
-        out.owner = 42;
+        out.owner = kSomebody;
         return out;
     }
     [[nodiscard]] std::string file() const { return directory_ + "/state/mappings.json"; }
@@ -79,7 +81,7 @@ TEST_F(JournalTest, ReadsWhatItWrote) {
     EXPECT_EQ(got.mapping.description, want.mapping.description);
     EXPECT_EQ(got.mapping.lifetime, want.mapping.lifetime);
     EXPECT_EQ(got.ends, want.ends);
-    EXPECT_EQ(got.owner, 42);
+    EXPECT_EQ(got.owner, want.owner);
 }
 
 TEST_F(JournalTest, KeepsOneEntryForOneMapping) {
@@ -105,8 +107,8 @@ TEST_F(JournalTest, ForgetsWhatHasEndedButNotWhatHasNoEnd) {
 TEST_F(JournalTest, SetsAsideWhatItCannotUnderstand) {
     for (const std::string bad :
          {"", "{", "[]", R"({"schema":"other/1","mappings":[]})",
-          R"({"schema":"natterjack-journal/1","mappings":[{"strategy":"igd"}]})",
-          R"({"schema":"natterjack-journal/1","mappings":7})", "\xff\xfe"}) {
+          R"({"schema":"natterjack-journal/2","mappings":[{"strategy":"igd"}]})",
+          R"({"schema":"natterjack-journal/2","mappings":7})", "\xff\xfe"}) {
         write(bad);
         EXPECT_TRUE(journal_.read(kNow).empty()) << bad;
         ASSERT_TRUE(journal_.put(entry(6667), kNow)) << bad;

@@ -32,10 +32,15 @@ struct OpenRequest {
     std::uint16_t port = 0; ///< Internal port, 1 to 65535.
     Transport transport = Transport::Udp;
     std::uint16_t external_port = 0; ///< Wanted outside; 0: the same as \a port.
+    /// Take whichever external port the gateway chooses; external_port is not looked at.
+    bool any_external_port = false;
     /// Rather fail than take another external port. Otherwise another is taken when the wanted one
     /// belongs to somebody else.
     bool exact = false;
     std::chrono::seconds lifetime{7200}; ///< To ask for, 1 to 2^32-1. The gateway may grant less.
+    /// How often the gateway is looked at between renewals, 1 second to a day: one that lost its
+    /// mappings without a word is noticed within half of it.
+    std::chrono::seconds check_interval{60};
     std::string description = "natterjack";   ///< Shown in the gateway's list; at most 63 bytes.
     std::chrono::milliseconds deadline{5000}; ///< For the answer, 1 ms to 10 minutes.
     /// Map for this host of the local network instead of ours. Gateways rarely allow it, and

@@ -61,6 +61,7 @@ private:
     struct Candidate {
         SsdpDevice device;
         bool pending = true;
+        bool announced = true; ///< False: known from memory only.
         std::vector<WanService> services;
         std::vector<std::optional<bool>> connected; // in step with services
         std::string product;
@@ -75,6 +76,7 @@ private:
     }
 
     void pump();
+    void fetch_remembered();
     void fetch(const SsdpDevice& device);
     void read_description(Candidate& candidate, const Result<net::HttpResponse>& response);
     void ask_states(Candidate& candidate);
@@ -100,6 +102,7 @@ private:
     net::Timer timer_;
     net::Timer watchdog_;
     std::vector<std::unique_ptr<Candidate>> candidates_;
+    Candidate* remembered_ = nullptr;   // one of these, from memory
     std::optional<FoundGateway> spare_; // of another responder, while the gateway may yet do
     std::optional<Error> failure_;
     bool failure_is_the_gateways_ = false;
@@ -125,7 +128,24 @@ void IgdDiscovery::State::start() {
     }));
     watchdog_.start_at(deadline_, guarded([this] { finish(why_not()); }));
     search_.start(net::now(), deadline_);
+    fetch_remembered();
     pump();
+}
+
+// Where the gateway described itself the last time. It may not do so any more, or be another one by
+// now: the search goes on beside it, and what is fetched has to pass the same checks.
+void IgdDiscovery::State::fetch_remembered() {
+    if (!path_.memory || path_.memory->location.empty()) return;
+    const auto server = http_server_of(path_.memory->location);
+    if (!server || server->address != path_.gateway) return;
+    SsdpDevice device;
+    device.responder = {path_.gateway, ssdp::kPort};
+    device.server = *server;
+    device.location = path_.memory->location;
+    device.is_gateway = true;
+    fetch(device);
+    remembered_ = candidates_.back().get();
+    remembered_->announced = false;
 }
 
 void IgdDiscovery::State::pump() {
@@ -133,7 +153,15 @@ void IgdDiscovery::State::pump() {
         // What cannot be sent is as good as lost: the repeats are for that.
         static_cast<void>(socket_->send(datagram->to, datagram->payload));
     }
-    while (const auto device = search_.poll_device()) fetch(*device);
+    while (const auto device = search_.poll_device()) {
+        // What is being fetched from memory need not be fetched twice.
+        if (remembered_ != nullptr && remembered_->pending &&
+            remembered_->device.location == device->location) {
+            remembered_->announced = true;
+        } else {
+            fetch(*device);
+        }
+    }
     if (const auto next = search_.deadline()) {
         timer_.start_at(*next, guarded([this] {
             search_.handle_timeout(net::now());
@@ -226,7 +254,10 @@ void IgdDiscovery::State::choose_service(Candidate& candidate) {
 void IgdDiscovery::State::succeed(const Candidate& candidate, const WanService& service) {
     FoundGateway found{IgdService(http_, service, candidate.device.server.address),
                        candidate.product};
-    if (candidate.device.is_gateway) return finish(std::move(found));
+    if (candidate.device.is_gateway) {
+        if (path_.memory) path_.memory->location = candidate.device.location;
+        return finish(std::move(found));
+    }
     if (!spare_) spare_ = std::move(found);
     for (auto& other : candidates_) {
         if (other.get() == &candidate) other->pending = false;
@@ -235,6 +266,7 @@ void IgdDiscovery::State::succeed(const Candidate& candidate, const WanService& 
 
 void IgdDiscovery::State::fail(Candidate& candidate, Error error) {
     candidate.pending = false;
+    if (!candidate.announced) return; // what memory got wrong is nobody's failure
     // The gateway's own trouble says more than that of some other device.
     if (!failure_ || (candidate.device.is_gateway && !failure_is_the_gateways_)) {
         failure_ = std::move(error);
@@ -260,7 +292,8 @@ void IgdDiscovery::State::conclude() {
 Error IgdDiscovery::State::why_not() const {
     if (failure_) return *failure_;
     if (search_.refusal()) return *search_.refusal();
-    if (!candidates_.empty()) {
+    const auto announced = [](const auto& candidate) { return candidate->announced; };
+    if (std::any_of(candidates_.begin(), candidates_.end(), announced)) {
         return {Errc::Timeout, "the gateway at " +
                                    candidates_.front()->device.responder.address.to_string() +
                                    " announced itself and then did not answer in time"};

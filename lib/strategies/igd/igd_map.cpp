@@ -206,6 +206,7 @@ void MapOperation::read_back(std::uint16_t port) {
                 return fail({Errc::Conflict, "the gateway says that it opened " + name +
                                                  ", but it belongs to " + owner_name(**entry)});
             }
+            if (is_dead(**entry) && !std::exchange(repaired_, true)) return repair(port);
             if (!(*entry)->enabled) {
                 return fail({Errc::Refused, "the gateway lists " + name +
                                                 " as switched off; look at its settings page"});
@@ -213,6 +214,22 @@ void MapOperation::read_back(std::uint16_t port) {
             entry_ = **entry;
             if (external_) complete();
         }));
+}
+
+// Listed, but switched off; or its end did not move although it was made again.
+bool MapOperation::is_dead(const PortEntry& entry) const {
+    if (!request_.renew || !was_ours_) return false;
+    const auto before = request_.renew->lifetime;
+    const bool stale =
+        before != kPermanent && entry.lease != kPermanent && entry.lease < before / 4 * 3;
+    return !entry.enabled || stale;
+}
+
+// Some routers revive an entry only when it is deleted first.
+void MapOperation::repair(std::uint16_t port) {
+    service_->remove({request_.transport, port}, deadline(), guarded([this, port](const auto&) {
+                         add(port); // whose answer says more than this one
+                     }));
 }
 
 void MapOperation::complete() {
@@ -226,6 +243,7 @@ void MapOperation::complete() {
         note("the gateway shows no end for the mapping: it may stay until it is deleted");
     }
     mapping.note = note_;
+    mapping.restored = request_.renew && !was_ours_;
     finish(handler_, Result<Mapping>(std::move(mapping)));
 }
 

@@ -36,6 +36,7 @@ private:
     void refused(std::uint16_t port, const soap::Fault& fault);
     void read_back(std::uint16_t port);
     void complete();
+    void repair(std::uint16_t port);
 
     void ask_external_address();
     void linger();
@@ -43,6 +44,7 @@ private:
     /// The entry is older than this operation: whoever made it may still count on it.
     [[nodiscard]] bool stood_before() const { return request_.renew || was_ours_; }
     [[nodiscard]] bool next_lease();
+    [[nodiscard]] bool is_dead(const PortEntry& entry) const;
     [[nodiscard]] bool is_ours(const PortEntry& entry) const;
     [[nodiscard]] Mapping mapping_on(std::uint16_t port) const;
     void note(const std::string& line);
@@ -58,6 +60,7 @@ private:
     bool any_unknown_ = false;     // the gateway lacks AddAnyPortMapping
     bool was_ours_ = false;        // the entry that is asked for exists already
     int ports_tried_ = 0;
+    bool repaired_ = false; // deleted and added again
     int failures_501_ = 0;
 
     std::optional<std::uint16_t> adding_; // asked for, not answered

@@ -27,6 +27,10 @@ public:
              std::function<void(Result<Mapping>)> handler) override {
         run<igd::MapOperation>(request, deadline, std::move(handler));
     }
+    void check(const MappingRequest& request, TimePoint deadline,
+               std::function<void(Result<Mapping>)> handler) override {
+        run<igd::CheckOperation>(request.renew.value_or(Mapping{}), deadline, std::move(handler));
+    }
     void unmap(const Mapping& mapping, TimePoint deadline,
                std::function<void(Result<void>)> handler) override {
         run<igd::UnmapOperation>(mapping, deadline, std::move(handler));

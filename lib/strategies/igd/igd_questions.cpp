@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "strategies/igd/igd_errors.hpp"
+#include "strategies/igd/igd_unmap.hpp"
 
 namespace natterjack::igd {
 
@@ -61,6 +62,54 @@ void ListOperation::begin(const IgdService& service, const std::string& /*produc
     if (!service.service().is_version_2() || session().no_listing) return walk(service);
     to_ask_ = {{Transport::Tcp, 0, 65535}, {Transport::Udp, 0, 65535}};
     ask_next(service);
+}
+
+CheckOperation::CheckOperation(std::shared_ptr<Session> session, Mapping mapping,
+                               TimePoint deadline, Handler handler)
+    : Operation(std::move(session), deadline),
+      mapping_(std::move(mapping)),
+      handler_(std::move(handler)) {
+    use_service_of(mapping_);
+}
+
+void CheckOperation::begin(const IgdService& service, const std::string& /*product*/) {
+    stands_ = false;
+    external_.reset();
+    mapping_.control_url = service.service().control_url;
+    mapping_.service_type = service.service().type;
+    service.external_address(deadline(), guarded([this](const Result<std::string>& text) {
+                                 external_ =
+                                     text ? external_address_in(*text) : mapping_.external.address;
+                                 complete();
+                             }));
+    service.find_entry({mapping_.transport, mapping_.external.port}, deadline(),
+                       guarded([this](const Result<std::optional<PortEntry>>& entry) {
+                           if (entry) return judge(*entry);
+                           if (!retry_afresh(entry.error())) fail(entry.error());
+                       }));
+}
+
+void CheckOperation::judge(const std::optional<PortEntry>& entry) {
+    const auto name = port_name(mapping_.transport, mapping_.external.port);
+    if (!entry || !entry->enabled) {
+        return fail({Errc::NotFound, "the gateway has no mapping of " + name + " any more"});
+    }
+    if (entry->internal != mapping_.internal) {
+        return fail({Errc::Conflict, name + " belongs to " + owner_name(*entry) + " now"});
+    }
+    stands_ = true;
+    complete();
+}
+
+void CheckOperation::complete() {
+    if (!stands_ || !external_) return;
+    mapping_.external.address = *external_;
+    mapping_.restored = false;
+    finish(handler_, Result<Mapping>(mapping_));
+}
+
+void CheckOperation::fail(const Error& error) {
+    finish(handler_, Result<Mapping>(error));
 }
 
 void ListOperation::ask_next(const IgdService& service) {

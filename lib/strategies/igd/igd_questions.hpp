@@ -36,6 +36,25 @@ private:
     Handler handler_;
 };
 
+/// Looks whether a mapping still stands, and where it leads from outside.
+class CheckOperation final : public Operation {
+public:
+    using Handler = std::function<void(Result<Mapping>)>;
+    CheckOperation(std::shared_ptr<Session> session, Mapping mapping, TimePoint deadline,
+                   Handler handler);
+
+private:
+    void begin(const IgdService& service, const std::string& product) override;
+    void fail(const Error& error) override;
+    void judge(const std::optional<PortEntry>& entry);
+    void complete();
+
+    Mapping mapping_;
+    Handler handler_;
+    bool stands_ = false;
+    std::optional<IpAddress> external_;
+};
+
 /// Reads the gateway's table: by port range where it is offered, else by index.
 class ListOperation final : public Operation {
 public:

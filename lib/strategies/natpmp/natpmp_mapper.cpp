@@ -242,6 +242,7 @@ void NatPmpMapper::handle_map_answer(const std::shared_ptr<Wish>& wish, const An
     mapping.external = {external_, answer->external_port};
     mapping.lifetime = answer->lifetime;
     mapping.granted_at = net::now();
+    mapping.epoch = answer->epoch;
     const auto wanted = wish->request.external_port;
     if (wanted != 0 && mapping.external.port != wanted) {
         if (wish->request.exact) {

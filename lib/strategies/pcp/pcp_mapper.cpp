@@ -233,6 +233,7 @@ void PcpMapper::handle_map_answer(Wish wish, const Answer& answer) {
     mapping.external = {granted.external, granted.external_port};
     mapping.lifetime = answer->lifetime;
     mapping.granted_at = net::now();
+    mapping.epoch = answer->epoch;
     if (other_port) {
         mapping.note = "the gateway gave external port " + std::to_string(granted.external_port) +
                        " instead of " + std::to_string(wanted) + ", which is taken";
