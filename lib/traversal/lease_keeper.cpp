@@ -229,7 +229,6 @@ void LeaseKeeper::handle_network(const net::Network& network) {
         interfaces[interface.index] = description_of(network, interface);
     }
     const auto before = std::exchange(interfaces_, std::move(interfaces));
-    if (before == interfaces_) return;
     for (auto& [key, group] : groups_) {
         const auto was = before.find(key.second);
         const auto is = interfaces_.find(key.second);
@@ -237,6 +236,7 @@ void LeaseKeeper::handle_network(const net::Network& network) {
             was != before.end() && is != interfaces_.end() && was->second == is->second;
         if (!same) suspect(key, *group, Duration(0));
     }
+    // Also when all is as it was: a lease may be younger than what was seen last.
     for (const auto& [id, member] : members_) {
         if (member.client->has_lost_its_way(network)) hurry(id);
     }

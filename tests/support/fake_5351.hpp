@@ -85,6 +85,8 @@ public:
 
     /// Forgets its mappings and counts from 0 again.
     void reboot();
+    /// Its tables began so long ago.
+    void pretend_uptime(Duration uptime) { started_ = net::now() - uptime; }
     /// Says so to everybody, as both protocols have it, from \a from.
     void announce(Source from = Source::Server);
 

@@ -287,8 +287,7 @@ ScriptedResponse FakeIgd::add(const soap::Request& request) {
 ScriptedResponse FakeIgd::remove(const soap::Request& request) {
     const auto port = number_of<std::uint16_t>(request, "NewExternalPort");
     if (find(transport_of(request), port) == nullptr) return fault(714);
-    const bool stays_off = manners.keeps_switched_off && taken != nullptr && !taken->enabled;
-    if (!manners.does_nothing && !stays_off) {
+    if (!manners.does_nothing) {
         std::erase_if(table, [&](const auto& entry) {
             return entry.transport == transport_of(request) && entry.external_port == port;
         });
