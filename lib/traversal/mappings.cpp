@@ -343,6 +343,7 @@ private:
         const auto handler = [this, &member, mapping](const Result<void>& answer) {
             if (!answer) {
                 if (answer.error().code == Errc::NotFound) forget(mapping);
+                if (!ours_.empty()) trouble_ = answer.error();
                 return inquiry_.settle(member, answer.error());
             }
             forget(mapping);
@@ -377,7 +378,11 @@ private:
             answer(OpenFailure{conflict(), removed_.story});
         } else if (removed_.mappings.empty() || listed_nowhere_) {
             // Where a list says there is none, NAT-PMP's blind yes means nothing.
-            answer(nobody(inquiry_, "nothing here opens ports, so there is nothing to delete"));
+            auto failure =
+                nobody(inquiry_, "nothing here opens ports, so there is nothing to delete");
+            // What the journal knows was opened: the gateway has it no more, or does not answer.
+            if (trouble_) failure.error = *trouble_;
+            answer(std::move(failure));
         } else {
             answer(std::move(removed_));
         }
@@ -399,6 +404,7 @@ private:
     std::vector<Mapping> ours_;
     Mappings::Listing removed_;
     std::vector<ListedMapping> blindly_;
+    std::optional<Error> trouble_; // with deleting what is ours
     bool foreign_ = false;
     bool listed_nowhere_ = false;
 };

@@ -233,6 +233,9 @@ def deletions():
         text = file.read()
     nat_map("delete", str(PORT), "tcp")
     with open(journal, "w", encoding="utf-8") as file:
+        file.write(text)
+    out["of what is gone"] = nat_map("delete", str(PORT), "tcp")
+    with open(journal, "w", encoding="utf-8") as file:
         file.write(text.replace(os.environ["NATLAB_GATEWAY"], "10.99.99.1"))
     opened_by_upnpc()
     out["with a stale journal"] = nat_map("delete", str(PORT), "tcp")
@@ -314,6 +317,8 @@ if __name__ == "__main__":
         for what in ("of others", "with a stale journal", "by another protocol"):
             t.equal([seen[what]["status"], [m["strategy"] for m in seen[what]["json"]["mappings"]]],
                     [0, ["igd"]], f"delete {what}: IGD finds it, and it is told once")
+        t.check("has no mapping" in seen["of what is gone"]["json"]["error"]["message"],
+                "delete: what is gone meanwhile is called so", seen["of what is gone"])
         t.equal(seen["listed"]["json"]["mappings"], [], "delete: all is gone, also from the journal")
 
         for spec, strategy in (("eim/apdf,pcp", "pcp"), ("eim/apdf,natpmp", "nat-pmp"),
