@@ -523,6 +523,41 @@ TEST_F(IgdMapper, ListsTablesWhoseAnswersWouldBeTooLong) {
     EXPECT_EQ(igd.count("GetGenericPortMappingEntry"), 0);
 }
 
+TEST_F(IgdMapper, PassesOverPlaceHoldersThatLeadToNoHost) {
+    constexpr std::size_t kPlaceHolders = 20;
+    igd.table = {entry(80, {kHost, 80})};
+    igd.manners.hook = [&](const soap::Request& asked) -> std::optional<ScriptedResponse> {
+        const auto is_index = [](const auto& argument) {
+            return argument.first == "NewPortMappingIndex";
+        };
+        const auto index = std::find_if(asked.arguments.begin(), asked.arguments.end(), is_index);
+        const bool by_port = asked.action == "GetSpecificPortMappingEntry" &&
+                             igd.find(Transport::Tcp, 6667) == nullptr;
+        if (!by_port && (asked.action != "GetGenericPortMappingEntry" ||
+                         std::stoul(index->second) < igd.table.size() ||
+                         std::stoul(index->second) >= igd.table.size() + kPlaceHolders)) {
+            return std::nullopt;
+        }
+        ScriptedResponse response;
+        response.body = soap::encode(soap::Response{asked.service_type,
+                                                    asked.action,
+                                                    {{"NewRemoteHost", ""},
+                                                     {"NewExternalPort", "1755"},
+                                                     {"NewProtocol", "TCP"},
+                                                     {"NewInternalPort", "0"},
+                                                     {"NewInternalClient", ""},
+                                                     {"NewEnabled", "0"}}});
+        return response;
+    };
+    const auto mappings = list();
+    ASSERT_TRUE(mappings) << mappings.error().message;
+    EXPECT_EQ(mappings->size(), 1U);
+    EXPECT_GT(igd.count("GetGenericPortMappingEntry"), static_cast<int>(kPlaceHolders));
+    const auto mapping = map();
+    ASSERT_TRUE(mapping) << mapping.error().message;
+    EXPECT_EQ(mapping->external.port, 6667);
+}
+
 TEST_F(IgdMapper, ListsByIndexWhereTheListingIsRefused) {
     igd.manners.services = {{FakeIgd::kIp2, "/ctl", true}};
     igd.manners.faults["GetListOfPortMappings"] = 606;

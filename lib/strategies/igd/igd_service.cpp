@@ -84,10 +84,13 @@ private:
     void take(std::size_t index, Result<std::variant<PortEntry, soap::Fault>> answer) {
         if (!handler_) return;
         if (!answer) {
-            // An entry without sense is passed over; anything else ends the walk.
-            if (answer.error().code != Errc::Malformed) return finish(answer.error());
+            // A place holder or an entry without sense is passed over; anything else ends the walk.
+            const auto code = answer.error().code;
+            if (code != Errc::Malformed && code != Errc::NotFound) return finish(answer.error());
             // More than a few: this is no table.
-            if (++senseless_ > kMaxSenseless) return finish(answer.error());
+            if (code == Errc::Malformed && ++senseless_ > kMaxSenseless) {
+                return finish(answer.error());
+            }
         } else if (const auto* fault = std::get_if<soap::Fault>(&*answer)) {
             if (index == 0 && is_unsupported(fault->code)) {
                 return finish(
@@ -214,6 +217,9 @@ void IgdService::find_entry(const EntryKey& key, TimePoint deadline,
                  return look_through_all(); // "no such entry" in other words, or no such action
              }
              const auto entry = parse_entry(std::get<Reply>(*answer), key);
+             if (!entry && entry.error().code == Errc::NotFound) {
+                 return handler(std::optional<PortEntry>());
+             }
              if (!entry) return handler(entry.error());
              handler(std::optional(*entry));
          });

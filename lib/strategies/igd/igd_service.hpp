@@ -59,7 +59,7 @@ public:
     /// answer the direct question.
     void find_entry(const EntryKey& key, TimePoint deadline,
                     const Handler<std::optional<PortEntry>>& handler) const;
-    /// By index, from 0. A fault: there is none of that number.
+    /// By index, from 0. A fault: there is none of that number. Errc::NotFound: a place holder.
     void entry_at(std::size_t index, TimePoint deadline,
                   const Handler<std::variant<PortEntry, soap::Fault>>& handler) const;
     /// WANIPConnection:2. Up to \a limit entries with external ports from \a first to \a last.

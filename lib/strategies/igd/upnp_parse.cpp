@@ -356,6 +356,10 @@ Result<PortEntry> parse_entry(const Reply& reply, const std::optional<EntryKey>&
         const auto* value = reply.find(name);
         return value == nullptr ? std::string_view() : std::string_view(*value);
     };
+    const auto* client = reply.find("NewInternalClient");
+    if (client != nullptr && client->empty()) {
+        return Error{Errc::NotFound, "the gateway shows a place holder that leads to no host"};
+    }
     auto entry = make_entry(text, {kDescription, "NewLeaseDuration"}, known);
     if (!entry) {
         return Error{Errc::Malformed, "the gateway shows an entry that makes no sense"};

@@ -91,6 +91,8 @@ struct PortEntry {
 /// The answer to GetSpecificPortMappingEntry (\a known tells what was asked for) or to
 /// GetGenericPortMappingEntry.
 /// \retval Errc::Malformed  an argument lacks or makes no sense
+/// \retval Errc::NotFound   it leads to no host: some Sagemcom routers' tables have such place
+/// holders (lontivero/Open.NAT#22)
 struct EntryKey {
     Transport transport = Transport::Udp;
     std::uint16_t external_port = 0;
