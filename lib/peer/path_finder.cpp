@@ -366,16 +366,19 @@ void PathFinder::use_remote_candidate(const sdp::Candidate& candidate) {
 }
 
 void PathFinder::resolve_remote(const sdp::Candidate& candidate) {
-    // Multicast DNS is the system's resolver's (nss-mdns), where it has it.
     if (resolutions_.size() >= 2 * ice::kMaxServers + kMaxResolutions) return;
+    // Multicast DNS is the system's resolver's (nss-mdns), where it has it. Else the peer's checks
+    // will tell where they come from.
+    if (candidate.is_mdns() && notes_.size() < kMaxNotes) {
+        notes_.push_back("the peer hides an address behind the name " + candidate.name +
+                         ", which means something on its own network only");
+    }
     resolutions_.push_back(std::make_unique<net::Resolution>(
         loop_, candidate.name, kResolveLimit,
         [this, candidate](const Result<std::vector<IpAddress>>& addresses) {
             if (!addresses || addresses->empty()) {
-                // A browser's name for itself. Where it is will be seen when its checks come.
-                if (notes_.size() < kMaxNotes)
-                    notes_.push_back("the peer's address " + candidate.name +
-                                     " cannot be resolved");
+                if (!addresses && !candidate.is_mdns() && notes_.size() < kMaxNotes)
+                    notes_.push_back("the peer's address: " + addresses.error().message);
                 return;
             }
             auto resolved = candidate;

@@ -128,7 +128,12 @@ sdp::Description Session::local_description() const {
     out.kind = offering_ ? sdp::Kind::Offer : sdp::Kind::Answer;
     out.session_id = session_id_;
     out.version = version_;
-    if (remote_ && offering_) out.mid = remote_->mid;
+    if (remote_ && offering_) {
+        // As many m-lines as ever were, in their order (RFC 3264 section 8).
+        out.mid = remote_->mid;
+        out.line_index = remote_->line_index;
+        out.other_media = remote_->other_media;
+    }
     out.ufrag = finder->ufrag();
     out.password = finder->password();
     out.trickle = options_.trickle;

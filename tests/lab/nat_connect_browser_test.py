@@ -326,8 +326,9 @@ def restart(page):
 
 
 def moved(page):
-    """Our host's address changes: we restart ICE, and the page answers."""
-    page.run("create(); watch(pc.createDataChannel('chat')); describe()")
+    """Our host's address changes: we restart ICE, and the page answers, whose offer had more m-lines."""
+    page.run("create(); pc.addTransceiver('audio'); watch(pc.createDataChannel('chat'));"
+             "pc.addTransceiver('video'); describe()")
     peer = Peer(page, [ECHO_PEER, "answer"])
     out = {"before": page.run("opened('chat').then(channel => answers(channel, ['before']))")}
     lab.on("a", lab.NAT_LAB, "readdress", "a", "25.0.113.77").check_returncode()
