@@ -173,6 +173,7 @@ Result<void> ChainAttempt::lay_out_stages() {
         auto mapper = parts_.make_mapper(strategy, loop_, path);
         if (!mapper) return; // not part of this build
         Stage& stage = stages_.emplace_back();
+        stage.rank = stages_.size() - 1;
         stage.mapper = std::move(mapper);
         stage.strategy = strategy;
         stage.path = path;
@@ -514,9 +515,13 @@ void ChainAttempt::cancel() {
 void ChainAttempt::note_failure(Stage& stage, const Error& error) {
     stage.line.outcome = outcome_of(error);
     stage.line.message = error.message;
-    // The first refusal is the reason that a person can do something about; else the first fault.
+    // A refusal is a reason that a person can do something about, that of the best stage first, as
+    // it could have done most; else the first fault.
     const bool refused = stage.line.outcome == StoryLine::Outcome::Refused;
-    if (refused && !refusal_) refusal_ = error;
+    if (refused && (!refusal_ || stage.rank < refused_by_)) {
+        refusal_ = error;
+        refused_by_ = stage.rank;
+    }
     if (stage.line.outcome == StoryLine::Outcome::Failed && !fault_) fault_ = error;
 }
 

@@ -34,6 +34,7 @@ public:
 
 private:
     struct Stage {
+        std::size_t rank = 0; ///< In the order of preference.
         Strategy strategy = Strategy::Direct;
         Path path;
         std::unique_ptr<Mapper> mapper;
@@ -98,7 +99,8 @@ private:
     /// Shared with the opening, which may outlive this.
     std::shared_ptr<Surroundings> around_ = std::make_shared<Surroundings>();
     std::optional<Error> refusal_; // of the best stage that answered and said no
-    std::optional<Error> fault_;   // of the best stage that could not be believed
+    std::size_t refused_by_ = 0;   // its rank
+    std::optional<Error> fault_;   // of the first stage that could not be believed
     std::weak_ptr<OpeningState> opening_;
     std::shared_ptr<LeaseKeeper> keeper_;
     std::optional<Mapping> former_; // of the opening that looks for another way

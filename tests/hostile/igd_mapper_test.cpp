@@ -582,6 +582,24 @@ TEST_F(IgdMapper, StopsAtAThousandEntries) {
     EXPECT_EQ(mappings->size(), 1000U);
 }
 
+TEST_F(IgdMapper, SaysThatATableWasTooLongForTheTime) {
+    for (std::uint16_t port = 1000; port < 1100; ++port) {
+        igd.table.push_back(entry(port, {kHost, port}));
+    }
+    igd.manners.hook = [&](const soap::Request& asked) -> std::optional<ScriptedResponse> {
+        if (igd.count("GetGenericPortMappingEntry") < 20) return std::nullopt;
+        ScriptedResponse late;
+        late.body = soap::encode(soap::Response{asked.service_type, asked.action, {}});
+        late.delay = 10s;
+        return late;
+    };
+    const auto mappings = list(700ms);
+    ASSERT_FALSE(mappings);
+    EXPECT_EQ(mappings.error().code, Errc::Timeout);
+    EXPECT_NE(mappings.error().message.find("whole table"), std::string::npos)
+        << mappings.error().message;
+}
+
 // --- going away
 
 TEST_F(IgdMapper, TakesBackWhatWasAskedForWhenItIsDestroyed) {

@@ -134,6 +134,16 @@ TEST_F(ChainTest, ReportsTheRefusalWhenNothingElseAnswered) {
     EXPECT_EQ(result_->error().error.detail, 718);
 }
 
+TEST_F(ChainTest, ReportsTheRefusalOfTheBestStageAlthoughItCameLast) {
+    start();
+    fire(house_.at(Strategy::Igd).probe, Service{});
+    fire(house_.at(Strategy::Pcp).probe, Error{Errc::Refused, "not by PCP", 2});
+    fire(house_.at(Strategy::NatPmp).probe, kSilent);
+    fire(house_.at(Strategy::Igd).map, Error{Errc::Refused, "not by IGD", 606});
+    ASSERT_TRUE(result_ && !*result_);
+    EXPECT_EQ(result_->error().error.message, "not by IGD");
+}
+
 TEST_F(ChainTest, SaysThatAPrivateExternalAddressReachesNobody) {
     start();
     fail_all_but(Strategy::NatPmp);

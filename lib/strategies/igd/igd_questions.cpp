@@ -58,6 +58,7 @@ constexpr int kMaxQuestions = 128;
 } // namespace
 
 void ListOperation::begin(const IgdService& service, const std::string& /*product*/) {
+    begun_ = true;
     entries_.clear();
     if (!service.service().is_version_2() || session().no_listing) return walk(service);
     to_ask_ = {{Transport::Tcp, 0, 65535}, {Transport::Udp, 0, 65535}};
@@ -188,6 +189,13 @@ void ListOperation::answer(const IgdService& service, std::vector<PortEntry> ent
 }
 
 void ListOperation::fail(const Error& error) {
+    if (begun_ && error.code == Errc::Timeout) {
+        // Half a table would make one believe that the rest is gone.
+        finish(handler_, Result<std::vector<ListedMapping>>(Error{
+                             Errc::Timeout, "the gateway did not tell its whole table in time; "
+                                            "give it longer"}));
+        return;
+    }
     finish(handler_, Result<std::vector<ListedMapping>>(error));
 }
 

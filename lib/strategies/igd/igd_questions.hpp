@@ -82,6 +82,7 @@ private:
     std::vector<Range> to_ask_;
     std::vector<PortEntry> entries_;
     int asked_ = 0;
+    bool begun_ = false; // the gateway was found and asked
 };
 
 /// An address as gateways report it. Unspecified: they have none, or said nonsense.
