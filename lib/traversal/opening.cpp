@@ -43,6 +43,16 @@ std::string_view to_string(Proof proof) noexcept {
     return "unknown";
 }
 
+std::string_view to_string(ProofLevel level) noexcept {
+    switch (level) {
+    case ProofLevel::None: return "none";
+    case ProofLevel::KnownEndpoint: return "known-endpoint";
+    case ProofLevel::NewPort: return "new-port";
+    case ProofLevel::NewAddress: return "new-address";
+    }
+    return "unknown";
+}
+
 std::string_view to_string(StoryLine::Outcome outcome) noexcept {
     switch (outcome) {
     case StoryLine::Outcome::Opened: return "opened";

@@ -40,12 +40,23 @@ enum class Proof : std::uint8_t {
     Refuted  ///< It was tried from outside and did not work.
 };
 
+/// From where an opening was reached: how much a proof says about strangers. A gateway may let in
+/// whom this host has sent something to, and nobody else.
+enum class ProofLevel : std::uint8_t {
+    None,          ///< It was not.
+    KnownEndpoint, ///< From an endpoint that another port of this host had sent to.
+    NewPort,       ///< From a port that this host had never sent to, of an address that it had.
+    NewAddress     ///< From an address that this host had never sent to.
+};
+
 /// "direct", "igd", "pcp", "nat-pmp".
 [[nodiscard]] NATTERJACK_API std::string_view to_string(Strategy strategy) noexcept;
 /// "anyone", "invited-peer", "relayed", "behind-another-nat".
 [[nodiscard]] NATTERJACK_API std::string_view to_string(Reach reach) noexcept;
 /// "proved", "claimed", "refuted".
 [[nodiscard]] NATTERJACK_API std::string_view to_string(Proof proof) noexcept;
+/// "none", "known-endpoint", "new-port", "new-address".
+[[nodiscard]] NATTERJACK_API std::string_view to_string(ProofLevel level) noexcept;
 
 /// What one strategy tried and how it ended.
 struct StoryLine {
@@ -88,6 +99,10 @@ struct OpeningInfo {
     Strategy strategy = Strategy::Direct;
     Reach reach = Reach::Anyone;
     Proof proof = Proof::Claimed;
+    ProofLevel proof_level = ProofLevel::None;
+    /// Empty when nobody asked for a proof; else one English line: what was tried from where, and
+    /// what came of it.
+    std::string evidence;
     /// Granted, in seconds; 0: the gateway keeps it until it is deleted (or, for `direct`, there is
     /// nothing to expire).
     std::chrono::seconds lifetime{0};

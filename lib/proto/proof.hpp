@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief What came of trying an opening from outside.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <natterjack/opening.hpp>
+
+namespace natterjack {
+
+struct ProofVerdict {
+    Proof proof = Proof::Claimed; ///< Claimed: nothing could be learnt.
+    ProofLevel level = ProofLevel::None;
+    std::string evidence; ///< One English line, no trailing full stop.
+};
+
+/// How much it says that something came from \a from, when we have sent to \a contacted before.
+[[nodiscard]] ProofLevel level_of(const Endpoint& from, const std::vector<Endpoint>& contacted);
+
+/// "an address never contacted" and the like.
+[[nodiscard]] std::string in_words(ProofLevel level);
+
+} // namespace natterjack
