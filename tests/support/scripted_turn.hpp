@@ -3,6 +3,7 @@
 /// \brief A TURN server made of functions: answers as a test wants, and checks what it is sent.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ public:
     turn::ConnectionId connection = 7;
     std::optional<int> refuse_method; ///< This method is refused ...
     int refusal = 403;                ///< ... with this code.
+    /// What becomes of a Connect: 0 it succeeds, -1 it is not answered, else the code of the error.
+    std::function<int(const Endpoint& peer)> connects = [](const Endpoint&) { return 0; };
     bool sign = true;                 ///< Signs its answers to signed requests.
     std::vector<std::uint16_t> asked; ///< Methods of the requests that were let in.
     std::vector<Endpoint> permitted;
@@ -61,7 +64,12 @@ public:
         }
         if (given->nonce != nonce) return challenge(*message, turn::kStaleNonce);
         asked.push_back(message->method);
-        if (message->method == refuse_method) return refuse(*message, key);
+        if (message->method == refuse_method) return refuse(*message, key, refusal);
+        if (message->method == turn::kConnect) {
+            const int outcome = connects(turn::peer_address(*message).value_or({}));
+            if (outcome < 0) return std::nullopt;
+            if (outcome > 0) return refuse(*message, key, outcome);
+        }
         return grant(*message, key);
     }
 
@@ -84,11 +92,11 @@ private:
         return stun::encode(out);
     }
 
-    [[nodiscard]] Bytes refuse(const stun::Message& request, const Bytes& key) const {
+    [[nodiscard]] Bytes refuse(const stun::Message& request, const Bytes& key, int code) const {
         stun::Message out{.kind = stun::Class::Error,
                           .method = request.method,
                           .transaction = request.transaction};
-        out.add(stun::AttributeType::ErrorCode, stun::error_code_value({refusal, "no"}));
+        out.add(stun::AttributeType::ErrorCode, stun::error_code_value({code, "no"}));
         return finish(std::move(out), key);
     }
 
