@@ -205,7 +205,7 @@ void PathFinder::resolve_servers() {
         }
     }
     for (const auto& server : config_.turn) {
-        take(server.host, server.port, [this, server](const Endpoint& at) {
+        take(server.server.host, server.server.port, [this, server](const Endpoint& at) {
             const bool family =
                 std::any_of(sockets_.begin(), sockets_.end(), [&](const Socket& socket) {
                     return socket.local.address.is_v4() == at.address.is_v4();

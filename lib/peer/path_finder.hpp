@@ -13,12 +13,12 @@
 #include <natterjack/peer_info.hpp>
 #include <natterjack/peer_session.hpp>
 
+#include "base/server_url.hpp"
 #include "net/loop.hpp"
 #include "net/resolver.hpp"
 #include "peer/path_kind.hpp"
 #include "peer/port_mapping.hpp"
 #include "strategies/ice/ice_agent.hpp"
-#include "strategies/ice/ice_servers.hpp"
 #include "strategies/ice/stun_client.hpp"
 #include "wire/sdp.hpp"
 
@@ -32,8 +32,8 @@ struct FinderConfig {
     bool allow_loopback = false;
     NetworkChoice network;
     std::vector<IpAddress> addresses;
-    std::vector<ice::StunServer> stun;
-    std::vector<ice::TurnServer> turn;
+    std::vector<HostPort> stun;
+    std::vector<TurnServer> turn;
 };
 
 /// A restart makes another one. Belongs to the loop's thread.

@@ -5,7 +5,6 @@
 #include <natterjack/peer_session.hpp>
 
 #include "peer/session.hpp"
-#include "strategies/ice/ice_servers.hpp"
 #include "traversal/servers.hpp"
 
 namespace natterjack {
@@ -63,12 +62,12 @@ Result<peer::FinderConfig> finder_config(const PeerOptions& options) {
                            .stun = {},
                            .turn = {}};
     for (const auto& text : options.stun_servers) {
-        auto server = ice::parse_stun_server(text);
+        auto server = parse_stun_server(text);
         if (!server) return server.error();
         out.stun.push_back(*std::move(server));
     }
     for (const auto& text : options.turn_servers) {
-        auto server = ice::parse_turn_server(text);
+        auto server = parse_turn_server(text);
         if (!server) return server.error();
         out.turn.push_back(*std::move(server));
     }

@@ -74,6 +74,7 @@ void TcpProof::handle_data_open(TimePoint now) {
     phase_ = Phase::Binding;
     bind_.emplace(client_.bind_request(connection_, now + kTokenLimit));
     bind_->start(now);
+    drain(now);
 }
 
 void TcpProof::handle_data(TimePoint now, ByteView bytes) {
@@ -232,8 +233,10 @@ void TcpProof::settle_failure(TimePoint now) {
 }
 
 void TcpProof::proved(TimePoint now, const Endpoint& from) {
-    auto contacted = options_.contacted;
-    contacted.push_back(options_.server);
+    std::vector<Endpoint> contacted{options_.server};
+    if (options_.contacted) {
+        contacted.insert(contacted.end(), options_.contacted->begin(), options_.contacted->end());
+    }
     const bool rewritten = from.address != relayed_.address;
     const auto level = rewritten ? ProofLevel::KnownEndpoint : level_of(from, contacted);
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now - asked_);

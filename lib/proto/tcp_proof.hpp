@@ -6,6 +6,7 @@
 
 #include <array>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,8 +43,8 @@ public:
         std::string password;
         bool application_listens = false;
         Token token{}; ///< Unpredictable.
-        /// What other sockets of this host have sent to.
-        std::vector<Endpoint> contacted;
+        /// What other sockets of this host have sent to; it may grow. Null: nothing.
+        std::shared_ptr<const std::vector<Endpoint>> contacted;
     };
 
     TcpProof(Options options, TurnCrypto crypto);

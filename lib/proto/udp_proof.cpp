@@ -133,8 +133,10 @@ void UdpProof::proved(TimePoint now, const Endpoint& from) {
                      "earlier traffic of this port has left");
         return;
     }
-    auto contacted = options_.contacted;
-    contacted.insert(contacted.end(), vantage_->contacted().begin(), vantage_->contacted().end());
+    auto contacted = vantage_->contacted();
+    if (options_.contacted) {
+        contacted.insert(contacted.end(), options_.contacted->begin(), options_.contacted->end());
+    }
     const bool rewritten = !vantage_->knocks_from(from.address);
     const auto level = rewritten ? ProofLevel::KnownEndpoint : level_of(from, contacted);
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now - asked_);
@@ -154,6 +156,10 @@ void UdpProof::finish(ProofVerdict verdict) {
     timer_.stop();
     vantage_->close();
     result_ = std::move(verdict);
+}
+
+void UdpProof::close() {
+    if (!result_) vantage_->close();
 }
 
 std::optional<ProofDatagram> UdpProof::poll_transmit() {

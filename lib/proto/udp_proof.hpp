@@ -37,8 +37,8 @@ public:
     struct Options {
         /// Where the mapping is expected to be outside; 0: do not knock before it.
         std::uint16_t early_port = 0;
-        /// What other sockets of this host have sent to.
-        std::vector<Endpoint> contacted;
+        /// What other sockets of this host have sent to; it may grow. Null: nothing.
+        std::shared_ptr<const std::vector<Endpoint>> contacted;
     };
 
     UdpProof(std::unique_ptr<Vantage> vantage, std::function<stun::TransactionId()> new_transaction,
@@ -59,7 +59,7 @@ public:
     [[nodiscard]] std::optional<TimePoint> deadline() const;
     [[nodiscard]] const std::optional<ProofVerdict>& result() const { return result_; }
     /// Ends it without a result.
-    void close() { vantage_->close(); }
+    void close();
 
 private:
     enum class Phase { Preparing, Early, Ready, First, OpeningControl, Control, Second, Done };

@@ -98,13 +98,16 @@ void ChainAttempt::start() {
                                                                             stage.path.gateway;
                                                                  }) -
                                                     stages_.begin());
-        rules.push_back({.head_start = parts_.head_start,
-                         .group = group,
-                         .last_resort = stage.strategy == Strategy::Direct});
+        const bool direct = stage.strategy == Strategy::Direct;
+        auto& rule = rules.emplace_back();
+        rule.group = group;
+        rule.last_resort = direct && !request_.prove; // proved, it is the first choice
+        rule.head_start = direct ? ChainProofs::kDirectHeadStart : parts_.head_start;
         // Whoever was silent the last time need not be waited for; it may still answer.
         const auto* memory = stage.path.memory.get();
-        if (memory != nullptr && !memory->answered.empty() && !has(memory->answered, stage)) {
-            rules.back().head_start = Duration(0);
+        if (!direct && memory != nullptr && !memory->answered.empty() &&
+            !has(memory->answered, stage)) {
+            rule.head_start = Duration(0);
         }
     }
     race_.emplace(rules);
@@ -114,6 +117,7 @@ void ChainAttempt::start() {
 void ChainAttempt::begin_race() {
     race_->start(started_);
     look_from_outside();
+    prepare_proofs();
     for (std::size_t i = 0; i < stages_.size(); ++i) ask(i);
     pump();
 }
@@ -155,12 +159,54 @@ void ChainAttempt::handle_view(std::optional<IpAddress> seen) {
     }
 }
 
+void ChainAttempt::prepare_proofs() {
+    if (!request_.prove || request_.internal_address) return;
+    proofs_ = std::make_unique<ChainProofs>(
+        loop_,
+        ChainProofs::Setup{.transport = request_.transport,
+                           .port = request_.port,
+                           .external_port =
+                               request_.external_port != 0 ? request_.external_port : request_.port,
+                           .stun = stun_servers_,
+                           .turn = turn_servers_,
+                           .deadline = deadline_ - kAnswerSlack});
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+        if (stages_[i].strategy != Strategy::Direct) continue;
+        proofs_->prove_direct(stages_[i].path, [this, i](ProofVerdict verdict) {
+            const auto self = shared_from_this();
+            Stage& stage = stages_[i];
+            note_proof(stage, std::move(verdict));
+            if (stage.proof->proof != Proof::Proved) race_->demote(i);
+            race_->answered(i, net::now());
+            pump();
+        });
+    }
+    for (const Stage& stage : stages_) {
+        proofs_->prepare(stage.path, is_open_already(stage.path));
+    }
+}
+
+// A mapping that we have made before and that still stands lets knocks in, and rightly so.
+bool ChainAttempt::is_open_already(const Path& path) const {
+    const auto entries = parts_.journal.read(std::chrono::system_clock::now());
+    return std::any_of(entries.begin(), entries.end(), [&](const JournalEntry& entry) {
+        return entry.mapping.transport == request_.transport &&
+               entry.mapping.internal == Endpoint{path.source, request_.port};
+    });
+}
+
 Result<void> ChainAttempt::lay_out_stages() {
     if (auto valid = validate(request_); !valid) return valid;
-    if (request_.stun_servers.empty()) {
+    if (request_.stun_servers.empty() || (request_.prove && request_.turn_servers.empty())) {
         auto servers = parts_.read_servers();
         if (!servers) return servers.error();
-        request_.stun_servers = servers->stun;
+        if (request_.stun_servers.empty()) request_.stun_servers = servers->stun;
+        if (request_.turn_servers.empty()) request_.turn_servers = servers->turn;
+    }
+    for (const auto& server : request_.turn_servers) {
+        auto parsed = parse_turn_server(server);
+        if (!parsed) return parsed.error();
+        turn_servers_.push_back(*std::move(parsed));
     }
     for (const auto& server : request_.stun_servers) {
         auto parsed = parse_host_port(server, stun::kServerPort);
@@ -202,6 +248,7 @@ Result<void> ChainAttempt::lay_out_stages() {
 
 void ChainAttempt::ask(std::size_t index) {
     Stage& stage = stages_[index];
+    if (proofs_ && stage.strategy == Strategy::Direct) return; // its proof is its answer
     const bool single_question = stage.strategy != Strategy::Igd;
     if (stages_.size() == 1 && single_question) {
         race_->answered(index, started_); // nothing to choose from: ask for the mapping itself
@@ -272,13 +319,32 @@ void ChainAttempt::take_back(Stage& stage) {
 }
 
 void ChainAttempt::map(std::size_t index) {
+    if (!proofs_ || stages_[index].strategy == Strategy::Direct) {
+        ask_for_mapping(index);
+        return;
+    }
+    proofs_->before_mapping(stages_[index].path, [this, index](bool needed) {
+        const auto self = shared_from_this();
+        if (!handler_) return; // answered meanwhile
+        if (needed) {
+            ask_for_mapping(index);
+        } else {
+            race_->failed(index, net::now()); // its line says that it would have served
+        }
+        pump();
+    });
+}
+
+void ChainAttempt::ask_for_mapping(std::size_t index) {
     Stage& stage = stages_[index];
     if (!inherit(stage)) {
         race_->failed(index, net::now());
         return; // pump() is on its way to what follows
     }
     const bool unasked = stages_.size() == 1 && stage.strategy != Strategy::Igd;
-    const auto until = std::min(deadline_, unasked ? started_ + kSilence : net::now() + kMapLimit);
+    const bool early = unasked && !proofs_;
+    const auto until = std::min(deadline_, early ? started_ + kSilence
+                                                 : net::now() + (unasked ? kSilence : kMapLimit));
     stage.mapper->map(request_for(stage), until, [this, index](Result<Mapping> answer) {
         handle_mapping(index, std::move(answer));
     });
@@ -350,6 +416,7 @@ void ChainAttempt::handle_mapping(std::size_t index, Result<Mapping> answer) {
     stage.line.outcome = StoryLine::Outcome::Opened;
     stage.line.message =
         stage.mapping.external.to_string() + " leads to " + stage.mapping.internal.to_string();
+    if (stage.proof) note_proof(stage, *std::exchange(stage.proof, std::nullopt));
     if (view_ && net::now() < started_ + kViewHeadStart) {
         waiting_for_view_ = index;
         view_timer_.start_at(started_ + kViewHeadStart, [this] {
@@ -405,9 +472,34 @@ void ChainAttempt::handle_outer(std::size_t index, OuterSearch::Answer answer) {
 }
 
 void ChainAttempt::settle(std::size_t index) {
+    const Stage& stage = stages_[index];
+    const auto& external = stage.mapping.external;
+    const bool may_be_proved = proofs_ && stage.strategy != Strategy::Direct &&
+                               reach_of(external.address, around_->seen) == Reach::Anyone;
+    if (!may_be_proved || net::now() >= deadline_ - kAnswerSlack) return finish(index);
+    proofs_->prove(stage.path, external, [this, index](ProofVerdict verdict) {
+        const auto self = shared_from_this();
+        note_proof(stages_[index], std::move(verdict));
+        finish(index);
+    });
+}
+
+void ChainAttempt::note_proof(Stage& stage, ProofVerdict verdict) {
+    stage.line.took = elapsed();
+    if (!stage.granted) { // direct: proved before it is taken
+        stage.line.outcome = StoryLine::Outcome::Spare;
+        stage.line.message = stage.path.source.to_string() + " is this host's own";
+    }
+    stage.line.message += "; " + std::string(to_string(verdict.proof)) + ": " + verdict.evidence;
+    stage.proof = std::move(verdict);
+}
+
+void ChainAttempt::finish(std::size_t index) {
     const auto self = shared_from_this();
-    const auto reach = reach_of(stages_[index].mapping.external.address, around_->seen);
-    race_->mapped(index, net::now(), reach == Reach::Anyone);
+    const Stage& stage = stages_[index];
+    const bool refuted = stage.proof && stage.proof->proof == Proof::Refuted;
+    const auto reach = reach_of(stage.mapping.external.address, around_->seen);
+    race_->mapped(index, net::now(), reach == Reach::Anyone && !refuted);
     pump();
 }
 
@@ -435,12 +527,32 @@ void ChainAttempt::report(std::size_t index) {
                      .gateway = stage.path.gateway,
                      .description = request_.description,
                      .story = story()};
+    if (stage.proof && stage.strategy == Strategy::Direct) {
+        stage.mapping.note = "nothing was mapped: this host's own address is public";
+    }
     appraisal()(stage.mapping, info);
+    add_proof(stage, info);
+    // What is proved stays as it is: a move would make a claim of it.
+    const bool may_move = more_may_come && info.proof != Proof::Proved;
     auto state = std::make_shared<OpeningState>(loop_, std::move(info), opening_parts());
     state->start(lease_of(index));
     opening_ = state;
-    if (more_may_come) state->attach(shared_from_this());
+    if (may_move) state->attach(shared_from_this());
     answer(Opening(std::move(state)));
+}
+
+void ChainAttempt::add_proof(const Stage& stage, OpeningInfo& info) const {
+    if (stage.proof) {
+        info.proof = stage.proof->proof;
+        info.proof_level = stage.proof->level;
+        info.proof_evidence = stage.proof->evidence;
+    } else if (request_.prove) {
+        info.proof_evidence = request_.internal_address
+                                  ? "not tried: the port leads to another host"
+                              : info.reach == Reach::BehindAnotherNat
+                                  ? "not tried: the mapping ends behind another NAT"
+                                  : "not tried: the deadline was too near";
+    }
 }
 
 Appraisal ChainAttempt::appraisal() const {
@@ -454,6 +566,7 @@ OpeningState::Parts ChainAttempt::opening_parts() const {
                            request = request_](const std::shared_ptr<OpeningState>& opening,
                                                const Mapping& former) -> std::shared_ptr<void> {
         auto again = request;
+        again.prove = false; // the application has the port by now
         // The same number outside as before, if it can be had.
         if (!again.any_external_port) again.external_port = former.external.port;
         auto attempt = std::make_shared<ChainAttempt>(loop, strategies, parts, again, nullptr);
@@ -479,6 +592,7 @@ void ChainAttempt::give_up() {
 
 void ChainAttempt::end_soon() {
     deadline_timer_.stop();
+    proofs_.reset();                       // the port is the application's
     loop_.post([weak = weak_from_this()] { // not now: this may be running inside a mapper's handler
         if (const auto self = weak.lock()) self->dismiss_idle();
     });
@@ -506,6 +620,7 @@ void ChainAttempt::cancel() {
     view_timer_.stop();
     view_.reset();
     outer_search_.reset();
+    proofs_.reset();
     for (Stage& stage : stages_) {
         if (stage.granted) take_back(stage);
     }

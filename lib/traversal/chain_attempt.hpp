@@ -12,6 +12,7 @@
 #include "net/loop.hpp"
 #include "traversal/appraisal.hpp"
 #include "traversal/chain.hpp"
+#include "traversal/chain_proofs.hpp"
 #include "traversal/opening_state.hpp"
 #include "traversal/outside_view.hpp"
 #include "traversal/race.hpp"
@@ -43,6 +44,7 @@ private:
         bool granted = false;             ///< The mapping stands, and this attempt owns it.
         /// The gateway beyond that has its part in the mapping.
         std::optional<OuterGateway> outer;
+        std::optional<ProofVerdict> proof; ///< When one was asked for, and could be.
         StoryLine line;
     };
 
@@ -55,13 +57,19 @@ private:
     void handle_probe(std::size_t index, const Result<Service>& answer);
     void pump();
     void act(const Race::Action& action);
+    void prepare_proofs();
+    [[nodiscard]] bool is_open_already(const Path& path) const;
     void map(std::size_t index);
+    void ask_for_mapping(std::size_t index);
     void handle_mapping(std::size_t index, Result<Mapping> answer);
     void judge(std::size_t index);
     [[nodiscard]] bool may_look_beyond(const Stage& stage) const;
     void look_beyond(std::size_t index);
     void handle_outer(std::size_t index, OuterSearch::Answer answer);
     void settle(std::size_t index);
+    void note_proof(Stage& stage, ProofVerdict verdict);
+    void finish(std::size_t index);
+    void add_proof(const Stage& stage, OpeningInfo& info) const;
     void look_from_outside();
     void handle_view(std::optional<IpAddress> seen);
     void report(std::size_t index);
@@ -96,6 +104,8 @@ private:
     std::optional<std::size_t> waiting_for_view_;
     std::unique_ptr<OuterSearch> outer_search_; // while it looks
     Story outer_story_;
+    std::vector<TurnServer> turn_servers_;
+    std::unique_ptr<ChainProofs> proofs_; // when a proof was asked for
     /// Shared with the opening, which may outlive this.
     std::shared_ptr<Surroundings> around_ = std::make_shared<Surroundings>();
     std::optional<Error> refusal_; // of the best stage that answered and said no

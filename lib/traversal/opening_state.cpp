@@ -14,6 +14,11 @@ namespace {
 // overlap.
 constexpr Duration kRenewalLimit{3500};
 
+bool is_same_way(const OpeningInfo& a, const OpeningInfo& b) {
+    return a.external == b.external && a.internal == b.internal && a.strategy == b.strategy &&
+           a.gateway == b.gateway;
+}
+
 bool looks_the_same(const OpeningInfo& a, const OpeningInfo& b) {
     return a.external == b.external && a.internal == b.internal && a.strategy == b.strategy &&
            a.reach == b.reach && a.proof == b.proof;
@@ -196,6 +201,11 @@ void OpeningState::take(Mapping mapping) {
     const bool renewed = mapping.granted_at != lease_.mapping.granted_at ||
                          mapping.external != lease_.mapping.external ||
                          mapping.control_url != lease_.mapping.control_url;
+    if (!is_same_way(before, after)) {
+        after.proof = Proof::Claimed; // what was proved was another
+        after.proof_level = ProofLevel::None;
+        after.proof_evidence.clear();
+    }
     lease_.mapping = std::move(mapping);
     if (renewed || !is_journalled_) write_journal();
     {

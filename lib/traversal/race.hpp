@@ -49,9 +49,12 @@ public:
     void start(TimePoint now);
     /// The stage's service is there.
     void answered(std::size_t stage, TimePoint now);
+    /// The stage is not what it was hoped to be: it becomes a last resort. Before answered().
+    void demote(std::size_t stage) { stages_.at(stage).rules.last_resort = true; }
     /// The stage is out: silent, refused, or its mapping failed.
     void failed(std::size_t stage, TimePoint now);
-    /// The stage's mapping stands. \a reaches_anyone: false behind another NAT.
+    /// The stage's mapping stands. \a reaches_anyone: false behind another NAT, and when it was
+    /// tried from outside and nothing got in.
     void mapped(std::size_t stage, TimePoint now, bool reaches_anyone);
     void handle_timeout(TimePoint now) { decide(now); }
     /// The caller's time is up: report the best there is, or give up.

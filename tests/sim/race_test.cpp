@@ -35,6 +35,25 @@ void expect_nothing(Race& race) {
     EXPECT_FALSE(race.poll_action());
 }
 
+TEST(Race, APublicAddressThatIsProvedComesFirst) {
+    Race race({{.head_start = 800ms, .group = 1}, {.head_start = 300ms, .group = 0}});
+    race.start(kStart);
+    race.answered(1, kStart + 5ms);
+    expect_nothing(race);
+    race.answered(0, kStart + 90ms);
+    expect_action(race, Kind::Map, 0);
+}
+
+TEST(Race, APublicAddressThatIsNotProvedComesLast) {
+    Race race({{.head_start = 800ms, .group = 1}, {.head_start = 300ms, .group = 0}});
+    race.start(kStart);
+    race.demote(0);
+    race.answered(0, kStart + 5ms);
+    expect_nothing(race);
+    race.failed(1, kStart + 1s);
+    expect_action(race, Kind::Map, 0);
+}
+
 TEST(Race, WaitsHeadStartOfABetterStageAndNoLonger) {
     auto race = home();
     race.answered(kNatPmp, kStart + 5ms);

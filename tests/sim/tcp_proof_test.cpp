@@ -129,6 +129,8 @@ TEST(TcpProof, ProvesByWhatComesOutOfTheListenersConnection) {
     EXPECT_EQ(verdict.proof, Proof::Proved);
     EXPECT_EQ(verdict.level, ProofLevel::NewPort);
     EXPECT_EQ(world.through, Bytes(kToken.begin(), kToken.end()));
+    // Connect, the second connection, ConnectionBind, the token.
+    EXPECT_EQ(world.sim.now() - world.asked, 8 * kOneWay);
     EXPECT_EQ(world.turn.connected, std::vector<Endpoint>({kExternal}));
     world.pump();
     world.sim.run_until([&] { return world.turn.refreshed.has_value(); });

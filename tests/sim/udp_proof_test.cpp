@@ -89,8 +89,10 @@ public:
 private:
     void use(std::unique_ptr<Vantage> vantage, std::uint16_t early_port,
              std::vector<Endpoint> contacted) {
-        proof = std::make_unique<UdpProof>(std::move(vantage), ids_,
-                                           UdpProof::Options{early_port, std::move(contacted)});
+        proof = std::make_unique<UdpProof>(
+            std::move(vantage), ids_,
+            UdpProof::Options{early_port,
+                              std::make_shared<const std::vector<Endpoint>>(std::move(contacted))});
     }
 
     void pump() {

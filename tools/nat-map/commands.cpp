@@ -50,7 +50,14 @@ int add(const Options& options, Runner& runner) {
         runner.hush();
         collect(*opening, report, "cannot open");
         for (Port& port : opening->ports()) {
-            if (*port.outcome) (*port.outcome)->release(); // its lifetime is all that it needs
+            if (!*port.outcome) continue;
+            if ((*port.outcome)->info().proof == natterjack::Proof::Refuted) {
+                (*port.outcome)->close([](const natterjack::Result<void>&) {});
+                report.fail({natterjack::Errc::NotFound, "nothing gets in through it"},
+                            "closed " + port.name + " again");
+            } else {
+                (*port.outcome)->release(); // its lifetime is all that it needs
+            }
         }
         runner.quit(report.print());
     });

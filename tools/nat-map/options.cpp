@@ -151,6 +151,12 @@ void add_mapping_options(CLI::App* command, Options& options, Words& words) {
         ->add_option("--stun", request.stun_servers,
                      "Ask this server how the outside sees us (may be repeated)")
         ->type_name("HOST:PORT");
+    command->add_flag("--prove", request.prove,
+                      "Have the port tried from outside, by the STUN and TURN servers named");
+    command
+        ->add_option("--turn", request.turn_servers,
+                     "For --prove: try it through this relay, too (may be repeated)")
+        ->type_name("URL");
 }
 
 struct Row {

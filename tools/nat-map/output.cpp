@@ -57,6 +57,10 @@ ordered_json to_json(const Row& row) {
     out["ends"] = row.lifetime.count() == 0
                       ? ordered_json()
                       : ordered_json(clock_time(end_of(row), "%Y-%m-%dT%H:%M:%SZ", true));
+    if (!row.proof_evidence.empty()) {
+        out["proof_level"] = text(to_string(row.proof_level));
+        out["proof_evidence"] = row.proof_evidence;
+    }
     if (!row.note.empty()) out["note"] = row.note;
     return out;
 }
@@ -67,6 +71,14 @@ ordered_json to_json(const StoryLine& line) {
             {"outcome", text(to_string(line.outcome))},
             {"message", line.message},
             {"took_ms", line.took.count()}};
+}
+
+/// What a person should know besides the row.
+void print_remarks(const Row& row) {
+    if (!row.note.empty()) std::cerr << "nat-map: " << row.note << '\n';
+    if (!row.proof_evidence.empty()) {
+        std::cerr << "nat-map: " << to_string(row.proof) << ": " << row.proof_evidence << '\n';
+    }
 }
 
 /// Pads every column but the last to its widest cell.
@@ -104,6 +116,8 @@ Row to_row(const natterjack::OpeningInfo& info) {
             .strategy = info.strategy,
             .reach = info.reach,
             .proof = info.proof,
+            .proof_level = info.proof_level,
+            .proof_evidence = info.proof_evidence,
             .lifetime = info.lifetime,
             .description = info.description,
             .gateway = info.gateway,
@@ -165,9 +179,7 @@ int Report::print() const {
     std::cout.flush();
     for (const auto& error : errors_) std::cerr << "nat-map: " << error << '\n';
     if (!options_.json) {
-        for (const Row& row : rows_) {
-            if (!row.note.empty()) std::cerr << "nat-map: " << row.note << '\n';
-        }
+        for (const Row& row : rows_) print_remarks(row);
         if (options_.verbose || !errors_.empty()) print_story();
     }
     if (!written(std::cout)) return tool_support::kInternal;
@@ -223,9 +235,7 @@ void Report::print_event(const std::string& event) const {
     }
     std::cout.flush();
     if (options_.json) return;
-    for (const Row& row : rows_) {
-        if (!row.note.empty()) std::cerr << "nat-map: " << row.note << '\n';
-    }
+    for (const Row& row : rows_) print_remarks(row);
 }
 
 } // namespace nat_map

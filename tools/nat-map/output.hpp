@@ -22,6 +22,8 @@ struct Row {
     natterjack::Strategy strategy = natterjack::Strategy::Igd;
     natterjack::Reach reach = natterjack::Reach::Anyone;
     natterjack::Proof proof = natterjack::Proof::Claimed;
+    natterjack::ProofLevel proof_level = natterjack::ProofLevel::None;
+    std::string proof_evidence; ///< Empty: nobody asked for a proof.
     std::chrono::seconds lifetime{0};
     std::string description;
     natterjack::IpAddress gateway;

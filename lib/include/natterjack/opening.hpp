@@ -102,7 +102,7 @@ struct OpeningInfo {
     ProofLevel proof_level = ProofLevel::None;
     /// Empty when nobody asked for a proof; else one English line: what was tried from where, and
     /// what came of it.
-    std::string evidence;
+    std::string proof_evidence;
     /// Granted, in seconds; 0: the gateway keeps it until it is deleted (or, for `direct`, there is
     /// nothing to expire).
     std::chrono::seconds lifetime{0};

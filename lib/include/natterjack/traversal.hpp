@@ -51,6 +51,18 @@ struct OpenRequest {
     /// another NAT. Empty: those of the user's or the system's `servers.conf`, if there is one;
     /// else nobody.
     std::vector<std::string> stun_servers;
+    /// Have the opening tried from outside: OpeningInfo::proof is then more than a claim, where a
+    /// server can be found that does it. For UDP a STUN server that answers to another port than
+    /// the one that asked (RFC 5780), or a TURN server; for TCP a TURN server that makes
+    /// connections (RFC 6062).
+    ///
+    /// The library listens on \a port itself while it tries, so open() comes before the application
+    /// binds a UDP port. A TCP port may be in use: then a connection is made, and nothing is sent
+    /// into it. It takes about three round trips to a server; some 4 s to refute a mapping.
+    bool prove = false;
+    /// For the proof: as PeerOptions::turn_servers, "turn:USER:PASSWORD@HOST:PORT?transport=udp" or
+    /// "tcp". Empty: those of `servers.conf`.
+    std::vector<std::string> turn_servers;
 };
 
 /// Why there is no opening, and what each strategy tried.

@@ -16,6 +16,9 @@
 
 namespace natterjack::ice {
 
+/// How many servers of each kind a session takes; libnice has room for 8 relays.
+inline constexpr std::size_t kMaxServers = 8;
+
 /// Why not libnice's own ways, see stun_client.hpp (STUN servers) and peer/ (mappings, restarts).
 ///
 /// Belongs to the loop's thread. Handlers may be called inside gather(), add_remote_candidate() and

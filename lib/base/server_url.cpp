@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: MIT
-#include "strategies/ice/ice_servers.hpp"
+#include "base/server_url.hpp"
 
 #include <algorithm>
 #include <optional>
 
 #include "base/text.hpp"
-#include "wire/tokens.hpp"
 
-namespace natterjack::ice {
+namespace natterjack {
 
 namespace {
 
 constexpr std::size_t kMaxName = 253;   // RFC 1035 section 2.3.4
 constexpr std::size_t kMaxSecret = 508; // bytes of USERNAME (RFC 8489 section 14.3)
 
-struct HostPort {
-    std::string host;
-    std::uint16_t port = 3478;
-};
+constexpr std::uint16_t kDefaultPort = 3478; // RFC 8489 section 8.1, RFC 8656 section 16
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
     if (text.size() < prefix.size() ||
@@ -26,36 +22,6 @@ bool take_prefix(std::string_view& text, std::string_view prefix) {
     }
     text.remove_prefix(prefix.size());
     return true;
-}
-
-bool is_host(std::string_view text) {
-    return !text.empty() && text.size() <= kMaxName &&
-           std::all_of(text.begin(), text.end(), [](char c) {
-               return is_alphanumeric(c) || c == '-' || c == '.' || c == '_';
-           });
-}
-
-std::optional<HostPort> parse_host_port(std::string_view text) {
-    HostPort out;
-    std::string_view rest;
-    if (!text.empty() && text.front() == '[') {
-        const auto end = text.find(']');
-        if (end == std::string_view::npos) return std::nullopt;
-        const auto address = IpAddress::parse(text.substr(1, end - 1));
-        if (!address || address->is_v4()) return std::nullopt;
-        out.host = text.substr(1, end - 1);
-        rest = text.substr(end + 1);
-    } else {
-        const auto colon = text.find(':');
-        out.host = text.substr(0, colon);
-        if (!is_host(out.host)) return std::nullopt;
-        if (colon != std::string_view::npos) rest = text.substr(colon);
-    }
-    if (rest.empty()) return out;
-    const auto port = parse_decimal<std::uint16_t>(rest.substr(1));
-    if (rest.front() != ':' || !port || *port == 0) return std::nullopt;
-    out.port = *port;
-    return out;
 }
 
 std::optional<std::string> unquote(std::string_view text) {
@@ -89,16 +55,16 @@ Error invalid(std::string message) {
 
 } // namespace
 
-Result<StunServer> parse_stun_server(std::string_view text) {
+Result<HostPort> parse_stun_server(std::string_view text) {
     const auto shown = printable(text, kMaxName);
     if (take_prefix(text, "stuns:")) {
         return Error{Errc::Unsupported,
                      "STUN over TLS (\"" + shown + "\") is not there: use stun:"};
     }
     take_prefix(text, "stun:");
-    const auto parsed = parse_host_port(text);
+    auto parsed = parse_host_port(text, kDefaultPort);
     if (!parsed) return invalid("\"" + shown + "\" is no STUN server: write HOST:PORT");
-    return StunServer{parsed->host, parsed->port};
+    return parsed;
 }
 
 Result<TurnServer> parse_turn_server(std::string_view text) {
@@ -128,7 +94,7 @@ Result<TurnServer> parse_turn_server(std::string_view text) {
     }
     const auto credentials = text.substr(0, at);
     const auto colon = credentials.find(':');
-    const auto server = parse_host_port(text.substr(at + 1));
+    auto server = parse_host_port(text.substr(at + 1), kDefaultPort);
     if (!server || colon == std::string_view::npos) {
         return invalid("the TURN server at \"" + printable(text.substr(at + 1), kMaxName) +
                        "\": " + kForm);
@@ -139,11 +105,10 @@ Result<TurnServer> parse_turn_server(std::string_view text) {
         return invalid("the TURN server " + server->host +
                        ": user and password are 1 to 508 bytes, '%' is written %25");
     }
-    out.host = server->host;
-    out.port = server->port;
+    out.server = *std::move(server);
     out.user = *user;
     out.password = *password;
     return out;
 }
 
-} // namespace natterjack::ice
+} // namespace natterjack

@@ -5,25 +5,15 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <natterjack/endpoint.hpp>
 
-namespace natterjack::ice {
+#include "base/host_port.hpp"
 
-/// How many servers of each kind a session takes; libnice has room for 8 relays.
-inline constexpr std::size_t kMaxServers = 8;
-
-struct StunServer {
-    std::string host; ///< A name or a numeric address.
-    std::uint16_t port = 3478;
-
-    friend bool operator==(const StunServer&, const StunServer&) = default;
-};
+namespace natterjack {
 
 struct TurnServer {
-    std::string host;
-    std::uint16_t port = 3478;
+    HostPort server;
     Transport transport = Transport::Udp; ///< Between us and the server.
     std::string user;
     std::string password;
@@ -34,7 +24,7 @@ struct TurnServer {
 /// "HOST", "HOST:PORT", "[ADDRESS]:PORT", with or without "stun:".
 /// \retval Errc::InvalidArgument  anything else
 /// \retval Errc::Unsupported      "stuns:"
-[[nodiscard]] Result<StunServer> parse_stun_server(std::string_view text);
+[[nodiscard]] Result<HostPort> parse_stun_server(std::string_view text);
 
 /// "turn:USER:PASSWORD@HOST:PORT?transport=udp|tcp"; port and transport may be left out. The last
 /// '@' ends the password, the first ':' the user; %XX stands for a byte in both. Messages never
@@ -43,4 +33,4 @@ struct TurnServer {
 /// \retval Errc::Unsupported      "turns:"
 [[nodiscard]] Result<TurnServer> parse_turn_server(std::string_view text);
 
-} // namespace natterjack::ice
+} // namespace natterjack
