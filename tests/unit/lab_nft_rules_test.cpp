@@ -161,6 +161,13 @@ TEST(NftRules, BlockedDropsUdpBeforeAnythingElse) {
     EXPECT_TRUE(has(forward, "meta l4proto { tcp, icmp } accept"));
 }
 
+TEST(NftRules, OnlyWhatIsNamedGoesOut) {
+    const auto forward = chain(rules_for("apdm/apdf,out=tcp:80+443,out=udp:53"), "forward");
+    EXPECT_TRUE(has(forward, "iifname \"lan0\" oifname \"wan0\" tcp dport { 80, 443 } accept\n"
+                             "iifname \"lan0\" oifname \"wan0\" udp dport { 53 } accept\n"));
+    EXPECT_FALSE(has(forward, "oifname \"wan0\" accept"));
+}
+
 TEST(NftRules, PortMappingHasChainsOfItsOwn) {
     const auto rules = rules_for("home");
     EXPECT_TRUE(has(chain(rules, "prerouting"), "jump upnp_prerouting"));

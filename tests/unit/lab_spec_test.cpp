@@ -159,13 +159,16 @@ TEST(LabSpec, LimitsAreInclusive) {
 }
 
 TEST(LabSpec, NamesTheBadWordAndWhatMayStandThere) {
-    EXPECT_EQ(refusal("symmetric"), "unknown NAT 'symmetric'; it is MAPPING/FILTERING (eim, adm or "
-                                    "apdm; eif, adf or apdf), or one of none, blocked, home, cgn");
+    EXPECT_EQ(refusal("cone"), "unknown NAT 'cone'; it is MAPPING/FILTERING (eim, adm or "
+                               "apdm; eif, adf or apdf), or one of none, blocked, home, "
+                               "full-cone, symmetric, hotel, corporate, cgn, double, vpn, "
+                               "ipv6-only");
     EXPECT_EQ(refusal("home,upnp"),
               "unknown option 'upnp'; options are igd, igd1, natpmp, pcp, "
               "server=miniupnpd|own|liar, external=ADDRESS, lan=private|shared, "
               "ports=preserve|sequential|random, block=FIRST-LAST, hairpin=off|internal|external, "
-              "timeout=TIME, stream-timeout=TIME, closed=reject|drop, firewall, ipv6, no-ipv4, "
+              "timeout=TIME, stream-timeout=TIME, closed=reject|drop, "
+              "out=tcp|udp:PORT+PORT, firewall, vpn, ipv6, no-ipv4, "
               "delay=TIME, "
               "jitter=TIME, loss=PERCENT%, lan-delay=TIME, lan-jitter=TIME, "
               "lan-loss=PERCENT%");
@@ -233,6 +236,15 @@ TEST(LabSpec, RefusesWhatItDoesNotKnow) {
              "none>home",
              "home>home,firewall",
              "home>home,ipv6",
+             "home>home,vpn",
+             "home,vpn,ipv6",
+             "home,out=",
+             "home,out=80",
+             "home,out=sctp:80",
+             "home,out=tcp:",
+             "home,out=tcp:80+",
+             "home,out=tcp:0",
+             "blocked,out=tcp:80",
              "home,ipv6>home,no-ipv4",
              "home,no-ipv4",
              "home,ipv6=on",
@@ -262,6 +274,30 @@ TEST(LabSpec, ASiteHasTheFamiliesThatItsSpecSays) {
     const auto only = parse_spec("eim/apdf,no-ipv4,ipv6");
     ASSERT_TRUE(only);
     EXPECT_TRUE(!only->ipv4 && only->ipv6);
+}
+
+TEST(LabSpec, ReadsWhatGoesOut) {
+    const auto router = router_of("eim/apdf,out=tcp:80+443,out=udp:53");
+    EXPECT_EQ(router.egress, (std::vector<Egress>{{true, {80, 443}}, {false, {53}}}));
+    EXPECT_TRUE(router_of("home").egress.empty());
+}
+
+TEST(LabSpec, AHostMayHaveAVpn) {
+    for (const auto* text : {"home,vpn", "none,vpn", "vpn"}) {
+        const auto site = parse_spec(text);
+        ASSERT_TRUE(site) << text;
+        EXPECT_TRUE(site->vpn) << text;
+    }
+}
+
+TEST(LabSpec, OptionsOfAPresetOfSeveralRouters) {
+    const auto site = parse_spec("double,delay=3ms,closed=drop");
+    ASSERT_TRUE(site);
+    ASSERT_EQ(site->routers.size(), 2U);
+    EXPECT_EQ(site->routers[0].closed, ClosedPorts::Drop);
+    EXPECT_FALSE(site->routers[0].uplink.relayed);
+    EXPECT_EQ(site->routers[1].uplink.delay, 3ms);
+    EXPECT_EQ(site->routers[0].port_mapping.server, Server::Own);
 }
 
 TEST(LabSpec, RoutersStandBehindEachOther) {

@@ -103,6 +103,25 @@ TEST(Topology, AHostOfIPv6OnlyHasNothingElse) {
               "route replace default via fe80::1 dev eth0\n");
 }
 
+TEST(Topology, AVpnsServerIsWhereTheHostIsSeen) {
+    const auto plan = plan_lab({site("a", "vpn"), site("b", "none,vpn")}, false);
+    EXPECT_EQ(plan.find("a")->routes, std::vector<std::string>{"default via 10.8.0.1"});
+    EXPECT_EQ(plan.find("a")->environment.at("NATLAB_WAN"), "25.0.123.2");
+    EXPECT_EQ(plan.find("a")->environment.at("NATLAB_GATEWAY"), "192.168.1.1");
+    EXPECT_EQ(plan.find("a")->environment.at("NATLAB_B_WAN"), "25.0.124.2");
+    ASSERT_TRUE(plan.find("vpn-a") && plan.find("vpn-b"));
+    EXPECT_TRUE(plan.find("vpn-a")->forwards);
+    EXPECT_TRUE(node_script(plan, *plan.find("a")).find("10.8.0.2/24 dev tun0") !=
+                std::string::npos);
+}
+
+TEST(Topology, TheServersAreAlsoWhereTheWebIs) {
+    const auto plan = plan_lab({site("a", "none")}, true);
+    EXPECT_EQ(plan.find("a")->environment.at("NATLAB_STUN_443"), "25.0.1.1:443");
+    EXPECT_EQ(plan.find("a")->environment.at("NATLAB_TURN_443"),
+              "turn:natlab:natlab@25.0.1.1:443?transport=tcp");
+}
+
 TEST(Topology, ARoutersTimeoutsAreConntracks) {
     const auto switches = [](const char* spec) {
         const auto plan = plan_lab({site("a", spec)}, false);

@@ -13,6 +13,8 @@
 namespace natterjack::lab {
 
 inline constexpr std::uint16_t kStunPort = 3478;
+/// Where the servers can be reached from networks that let only the web out. Without RFC 5780.
+inline constexpr std::uint16_t kWebPort = 443;
 inline constexpr std::string_view kTurnUser = "natlab";
 inline constexpr std::string_view kTurnPassword = "natlab";
 

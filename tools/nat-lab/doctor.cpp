@@ -159,10 +159,12 @@ std::vector<Check> check_sandbox() {
     return checks;
 }
 
+constexpr int kNameWidth = 17; // of the longest name, and two
+
 void print_human(const std::vector<Check>& checks, bool all) {
     for (const auto& check : checks) {
-        std::cout << (check.ok ? "  ok       " : "  MISSING  ") << std::left << std::setw(12)
-                  << check.name << check.detail << "\n";
+        std::cout << (check.ok ? "  ok       " : "  MISSING  ") << std::left
+                  << std::setw(kNameWidth) << check.name << check.detail << "\n";
         if (!check.ok) std::cout << "           " << check.remedy << "\n";
     }
     std::cout << (all ? "This machine can build labs.\n"

@@ -6,12 +6,10 @@
 #include <cstdlib>
 #include <iostream>
 #include <iterator>
-#include <optional>
-#include <thread>
 
 #include <sched.h>
 
-#include "control.hpp"
+#include "change_commands.hpp"
 #include "doctor.hpp"
 #include "exit_status.hpp"
 #include "namespaces.hpp"
@@ -19,6 +17,7 @@
 #include "process.hpp"
 #include "runner.hpp"
 #include "spec.hpp"
+#include "study_commands.hpp"
 
 namespace {
 
@@ -33,12 +32,15 @@ Examples:
   nat-lab run --nat eim/apdf,delay=40ms,loss=2% -- sh -c 'turnutils_natdiscovery -m ${NATLAB_STUN%:*}'
   nat-lab run --a home --b apdm/apdf -- 'a: ping -c1 $NATLAB_B_WAN' 'outside: ip address'
 
-SPEC is MAPPING/FILTERING (eim, adm or apdm; eif, adf or apdf), 'none', 'blocked',
-'home' or 'cgn', and options: igd, igd1, natpmp, pcp, server=miniupnpd|own|liar, external=ADDRESS,
-lan=private|shared, ports=preserve|sequential|random, block=1024-2047,
-hairpin=off|internal|external, timeout=30s, stream-timeout=120s, firewall, ipv6, no-ipv4,
-closed=reject|drop, delay=40ms, jitter=5ms, loss=2%, lan-delay=, lan-jitter=, lan-loss=. Routers stand behind each other with
-'>' between, the host's own first: 'home>cgn'. See nat-lab(1).)";
+SPEC is MAPPING/FILTERING (eim, adm or apdm; eif, adf or apdf), 'none', 'blocked', or a preset of
+'nat-lab presets', and options behind commas:
+  igd, igd1, natpmp, pcp        what the router offers; server=miniupnpd|own|liar, external=ADDRESS
+  ports=preserve|sequential|random, block=1024-2047, hairpin=off|internal|external
+  timeout=30s, stream-timeout=120s
+  closed=reject|drop, out=tcp:80+443, lan=private|shared
+  firewall, vpn, ipv6, no-ipv4  of the host
+  delay=40ms, jitter=5ms, loss=2%, lan-delay=, lan-jitter=, lan-loss=
+Routers stand behind each other with '>' between, the host's own first: 'home>cgn'. See nat-lab(1).)";
 
 constexpr const char* kExecExamples = R"(
 To be called by commands inside a lab.
@@ -46,19 +48,6 @@ To be called by commands inside a lab.
 Examples:
   nat-lab exec router-a -- nft list ruleset
   nat-lab exec outside -- ping -c1 "$NATLAB_WAN")";
-
-constexpr const char* kChangeExamples = R"(
-To be called by commands inside a lab, on the lab that they are in.
-
-Examples:
-  nat-lab reboot router-a --down 2s
-  nat-lab reboot router-a --keep-leases
-  nat-lab reboot internet
-  nat-lab flush router-a
-  nat-lab readdress router-a 25.0.113.77
-  nat-lab readdress a 192.168.1.11
-  nat-lab link a down
-  nat-lab link router-a delay=80ms,loss=5%)";
 
 int usage(const std::string& message) {
     std::cerr << "nat-lab: " << message << "\nnat-lab: try 'nat-lab --help'" << std::endl;
@@ -139,87 +128,6 @@ int exec_command(const std::string& node, const std::vector<std::string>& comman
     return replace_process(command, *environment);
 }
 
-/// Asks the lab for each change in turn. Returns the exit status.
-int change_lab(const std::vector<Words>& requests) {
-    for (const auto& request : requests) {
-        const auto done = ask_lab(request);
-        if (done) continue;
-        std::cerr << "nat-lab: " << done.error().message << std::endl;
-        const auto code = done.error().code;
-        return code == natterjack::Errc::Unsupported || code == natterjack::Errc::Timeout
-                   ? kExitUnavailable
-                   : kExitUsage;
-    }
-    return 0;
-}
-
-/// What the commands that change a running lab are given.
-struct ChangeWords {
-    std::string node;
-    std::string how;
-    bool keep_leases = false;
-    std::string down;
-};
-
-int reboot_command(const ChangeWords& words) {
-    Words halt{"halt", words.node};
-    Words boot{"boot", words.node};
-    if (words.keep_leases) boot.emplace_back("keep-leases");
-    if (words.down.empty()) return change_lab({halt, boot});
-    const auto time = parse_impairment({}, "delay=" + words.down);
-    if (!time) return usage("--down: the time must look like 2s or 500ms, at most 10s");
-    halt.emplace_back("cut");
-    boot.emplace_back("cut");
-    const auto status = change_lab({halt});
-    if (status != 0) return status;
-    std::this_thread::sleep_for(time->delay);
-    return change_lab({boot});
-}
-
-/// The subcommands that change a running lab.
-class ChangeCommands {
-public:
-    explicit ChangeCommands(CLI::App& app) {
-        reboot_ =
-            add(app, "reboot", "Inside a lab: restart a router, or 'internet' with its servers");
-        reboot_->add_flag("--keep-leases", words_.keep_leases,
-                          "It remembers the mappings that programs asked for");
-        reboot_->add_option("--down", words_.down, "Its links are down for so long")
-            ->type_name("TIME");
-        flush_ = add(app, "flush", "Inside a lab: a router forgets its mappings and its flows");
-        readdress_ = add(app, "readdress",
-                         "Inside a lab: give a host, or a router's WAN side, "
-                         "another address");
-        readdress_->add_option("ADDRESS", words_.how, "One of the same network")->required();
-        link_ = add(app, "link", "Inside a lab: cut, restore or change a node's link");
-        link_->add_option("HOW", words_.how, "up, down, or delay=TIME, jitter=TIME, loss=PERCENT%")
-            ->required();
-    }
-
-    /// The exit status, if the command line was one of ours.
-    [[nodiscard]] std::optional<int> run() const {
-        if (reboot_->parsed()) return reboot_command(words_);
-        if (flush_->parsed()) return change_lab({{"flush", words_.node}});
-        if (readdress_->parsed()) return change_lab({{"readdress", words_.node, words_.how}});
-        if (link_->parsed()) return change_lab({{"link", words_.node, words_.how}});
-        return std::nullopt;
-    }
-
-private:
-    CLI::App* add(CLI::App& app, const char* name, const char* meaning) {
-        auto* command = app.add_subcommand(name, meaning);
-        command->add_option("NODE", words_.node, "Such as router-a")->required();
-        command->footer(kChangeExamples);
-        return command;
-    }
-
-    ChangeWords words_;
-    CLI::App* reboot_;
-    CLI::App* flush_;
-    CLI::App* readdress_;
-    CLI::App* link_;
-};
-
 int dispatch(const std::vector<std::string>& words) {
     // What stands behind the first "--" is the command's, to the letter: the parser never sees it.
     const auto mark = std::find(words.begin(), words.end(), "--");
@@ -252,6 +160,7 @@ int dispatch(const std::vector<std::string>& words) {
     exec->footer(kExecExamples);
 
     const ChangeCommands changes(app);
+    const StudyCommands studies(app);
 
     bool json = false;
     auto* examine = app.add_subcommand("doctor", "Can this machine build labs? If not, what helps");
@@ -274,6 +183,7 @@ int dispatch(const std::vector<std::string>& words) {
     }
     if (examine->parsed()) return doctor(json);
     if (const auto status = changes.run()) return *status;
+    if (const auto status = studies.run(command)) return *status;
     if (exec->parsed()) return exec_command(node, command);
     return run_command(run_words, command);
 }

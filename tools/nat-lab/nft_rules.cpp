@@ -284,6 +284,24 @@ void add_input(Text& text, const RouterSpec& router) {
     text.close();
 }
 
+/// What may go out by itself.
+void add_egress(Text& text, const RouterSpec& router) {
+    const auto out = from_lan() + to_wan();
+    if (router.udp_blocked) {
+        const std::string icmp6 = router.ipv6 ? ", ipv6-icmp" : "";
+        text.line(out + "meta l4proto { tcp, icmp" + icmp6 + " } accept");
+    } else if (router.egress.empty()) {
+        text.line(out + "accept");
+    }
+    for (const auto& egress : router.egress) {
+        std::string ports;
+        for (const auto port : egress.ports) {
+            ports += (ports.empty() ? "" : ", ") + std::to_string(port);
+        }
+        text.line(out + (egress.tcp ? "tcp" : "udp") + " dport { " + ports + " } accept");
+    }
+}
+
 void add_forward(Text& text, const RouterSpec& router) {
     text.open("chain forward");
     text.line("type filter hook forward priority filter; policy drop;");
@@ -295,10 +313,7 @@ void add_forward(Text& text, const RouterSpec& router) {
     }
     text.line("ct state established,related accept");
     text.line("ct state invalid drop");
-    text.line(from_lan() + to_wan() +
-              (!router.udp_blocked ? "accept"
-               : router.ipv6       ? "meta l4proto { tcp, icmp, ipv6-icmp } accept"
-                                   : "meta l4proto { tcp, icmp } accept"));
+    add_egress(text, router);
     if (router.port_mapping.any()) text.line(from_wan() + "jump " + std::string(kUpnpForward));
     if (router.filtering == Filtering::EndpointIndependent) {
         text.line(from_wan() + "ct status dnat accept");

@@ -12,6 +12,7 @@ namespace natterjack::lab {
 
 /// The names that a host's interface and a router's two always have.
 inline constexpr std::string_view kHostInterface = "eth0";
+inline constexpr std::string_view kTunnelInterface = "tun0"; ///< A VPN's, on the host.
 inline constexpr std::string_view kLanInterface = "lan0";
 inline constexpr std::string_view kWanInterface = "wan0";
 

@@ -12,6 +12,7 @@
 
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ bool set_up(const ChildOptions& options) {
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     if (options.detached && ::setsid() < 0) return false;
+    if (options.dies_with_us) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (options.network >= 0 && ::setns(options.network, CLONE_NEWNET) != 0) return false;
     const std::array<std::pair<int, int>, 3> streams{{{options.input, STDIN_FILENO},
                                                       {options.output, STDOUT_FILENO},

@@ -28,7 +28,8 @@ struct ChildOptions {
     int error = -1;   ///< Becomes standard error; -1: the caller's.
     /// In a session of its own, so that Ctrl-C at the terminal does not reach it.
     bool detached = false;
-    Environment environment; ///< Added to the caller's own.
+    bool dies_with_us = false; ///< Killed when this process ends, whatever ends it.
+    Environment environment;   ///< Added to the caller's own.
 };
 
 /// The absolute path of \a program, looked for in PATH, then in /usr/sbin and /sbin, which the PATH

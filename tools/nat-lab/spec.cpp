@@ -42,7 +42,8 @@ constexpr std::string_view kOptions =
     "igd, igd1, natpmp, pcp, server=miniupnpd|own|liar, external=ADDRESS, lan=private|shared, "
     "ports=preserve|sequential|random, block=FIRST-LAST, "
     "hairpin=off|internal|external, timeout=TIME, stream-timeout=TIME, closed=reject|drop, "
-    "firewall, ipv6, no-ipv4, delay=TIME, jitter=TIME, loss=PERCENT%, lan-delay=TIME, "
+    "out=tcp|udp:PORT+PORT, firewall, vpn, ipv6, no-ipv4, delay=TIME, jitter=TIME, loss=PERCENT%, "
+    "lan-delay=TIME, "
     "lan-jitter=TIME, "
     "lan-loss=PERCENT%";
 
@@ -142,14 +143,40 @@ Result<std::chrono::seconds> parse_timeout(std::string_view option, std::string_
     return std::chrono::seconds(*number / kMillion);
 }
 
-Result<PortBlock> parse_block(std::string_view option, std::string_view text) {
-    const auto parse_port = [](std::string_view digits) -> std::optional<std::uint16_t> {
-        std::uint16_t port = 0;
-        const auto* end = digits.data() + digits.size();
-        const auto parsed = std::from_chars(digits.data(), end, port);
-        if (parsed.ec != std::errc() || parsed.ptr != end || port == 0) return std::nullopt;
-        return port;
+std::optional<std::uint16_t> parse_port(std::string_view digits) {
+    std::uint16_t port = 0;
+    const auto* end = digits.data() + digits.size();
+    const auto parsed = std::from_chars(digits.data(), end, port);
+    if (parsed.ec != std::errc() || parsed.ptr != end || port == 0) return std::nullopt;
+    return port;
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+    std::vector<std::string_view> words;
+    for (;;) {
+        const auto end = text.find(separator);
+        words.push_back(text.substr(0, end));
+        if (end == std::string_view::npos) return words;
+        text.remove_prefix(end + 1);
+    }
+}
+
+Result<Egress> parse_egress(std::string_view option, std::string_view text) {
+    const auto malformed = [&] {
+        return bad(quoted(option) + ": it must look like out=tcp:80+443");
     };
+    Egress egress;
+    egress.tcp = text.starts_with("tcp:");
+    if (!egress.tcp && !text.starts_with("udp:")) return malformed();
+    for (const auto word : split(text.substr(4), '+')) {
+        const auto port = parse_port(word);
+        if (!port) return malformed();
+        egress.ports.push_back(*port);
+    }
+    return egress;
+}
+
+Result<PortBlock> parse_block(std::string_view option, std::string_view text) {
     const auto dash = text.find('-');
     const auto first = parse_port(text.substr(0, dash));
     const auto last =
@@ -204,6 +231,12 @@ Result<bool> apply_router_option(RouterSpec& router, std::string_view option, st
         offered.external = value;
         return true;
     }
+    if (name == "out") {
+        auto egress = parse_egress(option, value);
+        if (!egress) return egress.error();
+        router.egress.push_back(*std::move(egress));
+        return true;
+    }
     if (name == "block") {
         const auto block = parse_block(option, value);
         if (!block) return block.error();
@@ -224,8 +257,8 @@ Result<void> apply_option(SiteSpec& site, std::string_view option) {
     const auto name = option.substr(0, equals);
     const auto value =
         equals == std::string_view::npos ? std::string_view() : option.substr(equals + 1);
-    if (option == "firewall") {
-        site.firewall = true;
+    if (option == "firewall" || option == "vpn") {
+        (option == "vpn" ? site.vpn : site.firewall) = true;
         return {};
     }
     if (option == "ipv6" || option == "no-ipv4") {
@@ -279,6 +312,9 @@ std::optional<SiteSpec> parse_base(std::string_view word) {
 
 /// What no option forbids by itself.
 Result<void> check_router(const RouterSpec& router) {
+    if (router.udp_blocked && !router.egress.empty()) {
+        return bad("'blocked' says what goes out: 'out=' cannot stand beside it");
+    }
     if (router.udp_blocked && router.port_mapping.any()) {
         return bad("'blocked' lets nothing in: igd, natpmp and pcp cannot stand beside it");
     }
@@ -302,16 +338,6 @@ Error unknown_base(std::string_view word) {
     return bad("unknown NAT " + quoted(word) +
                "; it is MAPPING/FILTERING (eim, adm or apdm; eif, adf or apdf), or one of " +
                allowed);
-}
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-    std::vector<std::string_view> words;
-    for (;;) {
-        const auto end = text.find(separator);
-        words.push_back(text.substr(0, end));
-        if (end == std::string_view::npos) return words;
-        text.remove_prefix(end + 1);
-    }
 }
 
 Result<SiteSpec> parse_parts(std::string_view text);
@@ -340,9 +366,9 @@ Result<void> stack(SiteSpec& site, SiteSpec outer, std::string_view text) {
     if (site.routers.empty() || outer.routers.empty()) {
         return bad("'none' is no router: nothing can stand before or behind it");
     }
-    if (outer.firewall || outer.host_link.relayed || outer.ipv6 || !outer.ipv4) {
+    if (outer.firewall || outer.host_link.relayed || outer.ipv6 || !outer.ipv4 || outer.vpn) {
         return bad(quoted(text) +
-                   ": the host's firewall, link and IPv6 are said beside its own router");
+                   ": the host's firewall, link, VPN and IPv6 are said beside its own router");
     }
     for (auto& router : outer.routers) site.routers.push_back(std::move(router));
     if (site.routers.size() > kMaxRouters) {
@@ -371,8 +397,20 @@ const std::vector<Preset>& presets() {
     static const std::vector<Preset> all{
         {"home", "eim/apdf,igd,natpmp,pcp",
          "a home router whose ports programs can open: UPnP IGD, NAT-PMP and PCP"},
-        {"cgn", "eim/eif,ports=random,block=20480-22527,lan=shared,closed=drop",
-         "a carrier's NAT, behind which many homes share an address; add ,pcp for one with PCP"},
+        {"full-cone", "eim/eif",
+         "a router that lets everybody in at a port which a program has used once"},
+        {"symmetric", "apdm/apdf",
+         "a router with another port for each destination: the hard kind"},
+        {"hotel", "apdm/apdf,out=tcp:80+443,out=udp:53+123+443,closed=drop",
+         "the web and little else: other TCP and UDP does not get out"},
+        {"corporate", "apdm/apdf,out=tcp:80+443,closed=drop",
+         "the web only: no UDP, and TCP to ports 80 and 443"},
+        {"cgn", "eim/apdf,ports=random,block=20480-22527,lan=shared,closed=drop",
+         "a carrier's NAT, behind which many homes share an address; cgn,pcp: one with PCP"},
+        {"double", "home>home", "a home router behind a home router"},
+        {"vpn", "home,vpn", "a home whose traffic goes through a tunnel: the router is not asked"},
+        {"ipv6-only", "eim/apdf,ipv6,no-ipv4",
+         "no IPv4; over IPv6 a public address, and a firewall that lets nobody in unasked"},
     };
     return all;
 }
@@ -396,6 +434,7 @@ Result<SiteSpec> parse_spec(std::string_view text) {
     auto site = parse_parts(text);
     if (!site) return site.error();
     if (!site->ipv4 && !site->ipv6) return bad("'no-ipv4' needs 'ipv6': the host has no address");
+    if (site->vpn && site->ipv6) return bad("'vpn' carries no IPv6: 'ipv6' cannot stand beside it");
     for (auto& router : site->routers) {
         router.ipv6 = site->ipv6;
         auto& server = router.port_mapping.server;

@@ -103,6 +103,14 @@ struct PortMapping {
     return offered.server == Server::Miniupnpd && offered.natpmp != offered.pcp;
 }
 
+/// Ports outside to which one transport may go.
+struct Egress {
+    bool tcp = false; ///< Else UDP.
+    std::vector<std::uint16_t> ports;
+
+    friend bool operator==(const Egress&, const Egress&) = default;
+};
+
 /// One router.
 struct RouterSpec {
     Mapping mapping = Mapping::EndpointIndependent;
@@ -114,9 +122,10 @@ struct RouterSpec {
     std::chrono::seconds timeout{0};
     /// The same once packets have passed both ways; 0: as `timeout`.
     std::chrono::seconds stream_timeout{0};
-    bool ipv6 = false;        ///< Routes IPv6 too, and lets in only what was asked for.
-    bool shared_lan = false;  ///< Its LAN has addresses of 100.64/10 (RFC 6598), as a carrier's.
-    bool udp_blocked = false; ///< No UDP either way; TCP goes out, nothing comes in.
+    bool ipv6 = false;          ///< Routes IPv6 too, and lets in only what was asked for.
+    bool shared_lan = false;    ///< Its LAN has addresses of 100.64/10 (RFC 6598), as a carrier's.
+    bool udp_blocked = false;   ///< No UDP either way; TCP goes out, nothing comes in.
+    std::vector<Egress> egress; ///< Not empty: nothing else goes out.
     ClosedPorts closed = ClosedPorts::Reject;
     PortMapping port_mapping;
     Impairment uplink; ///< The link towards the internet.
@@ -127,9 +136,12 @@ struct RouterSpec {
 /// One site: a host and the routers between it and the internet.
 struct SiteSpec {
     std::vector<RouterSpec> routers; ///< The host's own first. Empty: the host's address is public.
-    Impairment host_link;  ///< The host's own link: its LAN, or its uplink without router.
-    bool ipv4 = true;      ///< The host has an IPv4 address.
-    bool ipv6 = false;     ///< The host has a global IPv6 address, of a prefix of the site's own.
+    Impairment host_link; ///< The host's own link: its LAN, or its uplink without router.
+    bool ipv4 = true;     ///< The host has an IPv4 address.
+    bool ipv6 = false;    ///< The host has a global IPv6 address, of a prefix of the site's own.
+    /// The host's default route leads through a tunnel, to a server that translates as a home
+    /// router does.
+    bool vpn = false;
     bool firewall = false; ///< On the host itself: drops what it has not asked for.
 
     friend bool operator==(const SiteSpec&, const SiteSpec&) = default;

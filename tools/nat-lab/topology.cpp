@@ -21,6 +21,9 @@ constexpr std::string_view kOutside2 = "25.0.4.2";
 
 // The same over IPv6: of a range that is given to providers in Europe.
 constexpr std::string_view kPrefix6 = "2a00:25:";
+// The two ends of a VPN's tunnel.
+constexpr std::string_view kVpnClient = "10.8.0.2";
+constexpr std::string_view kVpnServer = "10.8.0.1";
 constexpr std::string_view kGatewayLinkLocal = "fe80::1";
 
 std::string address6(std::string_view network, std::string_view host) {
@@ -48,7 +51,13 @@ struct SiteAddresses {
     std::string isp;
     std::string wan6;
     std::string isp6;
+    std::string vpn; ///< Of the VPN's server, where there is one.
+    std::string vpn_isp;
 
+    /// The address under which the internet sees the host.
+    [[nodiscard]] const std::string& seen(const SiteSpec& spec) const {
+        return spec.vpn ? vpn : wan;
+    }
     [[nodiscard]] const std::string& host6() const {
         return routers.empty() ? wan6 : routers.front().below6;
     }
@@ -77,6 +86,9 @@ SiteAddresses site_addresses(std::size_t index, const SiteSpec& spec) {
     const auto wan = "25.0." + std::to_string(113 + index) + ".";
     out.wan = wan + "2";
     out.isp = wan + "1";
+    const auto vpn = "25.0." + std::to_string(123 + index) + ".";
+    out.vpn = vpn + "2";
+    out.vpn_isp = vpn + "1";
     out.wan6 = address6(std::to_string(113 + index), "2");
     out.isp6 = address6(std::to_string(113 + index), "1");
     for (std::size_t depth = 0; depth < spec.routers.size(); ++depth) {
@@ -165,9 +177,10 @@ Node host_of(const Site& site, const SiteAddresses& at) {
     host.ipv6 = site.spec.ipv6;
     if (site.spec.firewall) host.rules = nft_host_firewall();
     if (site.spec.ipv4) {
-        host.routes = {"default via " + at.gateway()};
-        host.environment = {
-            {"NATLAB_HOST", at.host()}, {"NATLAB_GATEWAY", at.gateway()}, {"NATLAB_WAN", at.wan}};
+        host.routes = {"default via " + (site.spec.vpn ? std::string(kVpnServer) : at.gateway())};
+        host.environment = {{"NATLAB_HOST", at.host()},
+                            {"NATLAB_GATEWAY", at.gateway()},
+                            {"NATLAB_WAN", at.seen(site.spec)}};
         if (routers.size() > 1) host.environment["NATLAB_GATEWAY2"] = at.routers[1].lan;
     }
     if (site.spec.ipv6) {
@@ -202,6 +215,25 @@ void add_site(Plan& plan, const Site& site, const SiteAddresses& at) {
     const auto internet =
         interface(std::string(kInternetNode), "to-" + host, spec, at.isp, at.isp6);
     plan.links.push_back({near, internet, impairment});
+}
+
+/// The tunnel is a link of its own from the host to the server, which translates: what matters is
+/// that the host's traffic does not come from where its router could let anybody in.
+void add_vpn(Plan& plan, const Site& site, const SiteAddresses& at) {
+    Node server;
+    server.name = "vpn-" + site.letter;
+    server.forwards = true;
+    server.routes = {"default via " + at.vpn_isp};
+    server.rules = nft_rules(RouterSpec());
+    const SiteSpec ipv4;
+    plan.links.push_back({interface(site.letter, kTunnelInterface, ipv4, kVpnClient, ""),
+                          interface(server.name, kLanInterface, ipv4, kVpnServer, ""),
+                          {}});
+    plan.links.push_back(
+        {interface(server.name, kWanInterface, ipv4, at.vpn, ""),
+         interface(std::string(kInternetNode), "to-" + server.name, ipv4, at.vpn_isp, ""),
+         {}});
+    plan.nodes.push_back(std::move(server));
 }
 
 /// What the provider routes to the site: the prefixes of its LANs.
@@ -255,9 +287,9 @@ void add_internet(Plan& plan, bool servers, bool ipv6) {
          {}});
 }
 
-std::string turn_url(std::string_view address) {
+std::string turn_url(std::string_view address, std::uint16_t port = kStunPort) {
     return "turn:" + std::string(kTurnUser) + ":" + std::string(kTurnPassword) + "@" +
-           std::string(address) + ":" + std::to_string(kStunPort);
+           std::string(address) + ":" + std::to_string(port);
 }
 
 std::map<std::string, std::string> common_environment(bool servers, bool ipv6) {
@@ -269,6 +301,8 @@ std::map<std::string, std::string> common_environment(bool servers, bool ipv6) {
         out["NATLAB_STUN2"] = std::string(kStun2) + port;
         out["NATLAB_TURN"] = turn_url(kStun) + "?transport=udp";
         out["NATLAB_TURN_TCP"] = turn_url(kStun) + "?transport=tcp";
+        out["NATLAB_STUN_443"] = std::string(kStun) + ":" + std::to_string(kWebPort);
+        out["NATLAB_TURN_443"] = turn_url(kStun, kWebPort) + "?transport=tcp";
     }
     if (!ipv6) return out;
     out["NATLAB_OUTSIDE6"] = kOutside6;
@@ -302,10 +336,11 @@ Plan plan_lab(const std::vector<Site>& sites, bool servers) {
         const auto index = static_cast<std::size_t>(site.letter.front() - 'a');
         const auto at = site_addresses(index, site.spec);
         add_site(plan, site, at);
+        if (site.spec.vpn) add_vpn(plan, site, at);
         const auto name = "NATLAB_" + upper(site.letter);
         if (site.spec.ipv4) {
             environment[name + "_HOST"] = at.host();
-            environment[name + "_WAN"] = at.wan;
+            environment[name + "_WAN"] = at.seen(site.spec);
         }
         if (site.spec.ipv6) {
             environment[name + "_HOST6"] = at.host6();
