@@ -252,7 +252,8 @@ def check_meddled(t, seen):
 
 
 def main():
-    with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(4) as pool:
+    with (tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(4) as pool,
+          connect.collected_events() as events):
         def submit(arguments, function, *more):
             return pool.submit(lab.inside, arguments, function, *more, timeout=110)
 
@@ -326,6 +327,8 @@ def main():
         seen = secret.result()
         t.equal(seen["file"][:2], [0, "relayed"], "--turn-password-file")
         t.equal(seen["environment"][:2], [0, "relayed"], "NAT_CONNECT_TURN_PASSWORD")
+        t.equal(connect.judge(events), "kinds: connected error noise path ping problem state\n",
+                "--json: all events are as the schema says")
         t.equal(seen["wrong"][:3], [1, None, False], "a wrong password: no way, and not repeated")
 
 

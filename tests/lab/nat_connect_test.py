@@ -6,6 +6,7 @@ import hashlib
 import os
 import pathlib
 import pty
+import re
 import resource
 import select
 import shlex
@@ -448,6 +449,19 @@ def terminals():
                                      b"Paste the line")}
 
 
+def options_named():
+    """The options of --help, of the manual and of the completion, which must be the same."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+    shown = subprocess.run([connect.NAT_CONNECT, "--help"], capture_output=True, text=True,
+                           check=False, timeout=PATIENCE)
+    page = (root / "docs/man/nat-connect.1").read_text(encoding="utf-8")
+    completion = (root / "tools/completions/nat-connect").read_text(encoding="utf-8")
+    return {"status": shown.returncode, "examples": shown.stdout.count("  nat-connect "),
+            "help": set(re.findall(r"^  (?:-., ?)?(--[a-z-]+)", shown.stdout, re.M)),
+            "manual": {"--" + word for word in re.findall(r"Fl -([a-z-]+)", page)},
+            "completion": set(re.findall(r"(--[a-z-]+)", completion)) - {"--"}}
+
+
 def settings_file():
     """servers.conf: named once for all tools; what is given on the command line goes before it."""
     out = {}
@@ -511,7 +525,8 @@ BEHIND_NATS = [settings_file, patience]
 
 
 def main():
-    with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(3) as pool:
+    with (tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(3) as pool,
+          connect.collected_events() as events):
         runs = {case.__name__: pool.submit(lab.inside, SITES["direct"], case,
                                            *([4 * MIB] if case is both_ways else []), timeout=120)
                 for case in CASES}
@@ -580,6 +595,12 @@ def main():
         t.equal(runs["broken_pipe"].result(), {"taken": "y\ny\ny\ny\ny\n", "status": 141},
                 "nobody reads our output: the end, as by SIGPIPE")
 
+        seen = options_named()
+        t.check(seen["status"] == 0 and seen["examples"] >= 4, "--help has examples", seen)
+        t.equal(seen["completion"], seen["help"], "the completion knows every option, and no other")
+        t.equal(seen["manual"] | {"--help", "--version"}, seen["help"],
+                "the manual knows every option, and no other")
+
         seen = runs["ping_to_nobody"].result()
         t.check(seen["status"] == 141 and seen["line"].endswith(" direct\n"),
                 "--ping ends when nobody reads it, too", seen)
@@ -631,6 +652,13 @@ def main():
                 "direct, no NAT on the way" in seen["lines"][0] and "described" in seen["lines"][1] and
                 all(line.startswith("nat-connect: ") and "\x1b" not in line for line in seen["lines"]),
                 "in words: two lines, without colours where there is no terminal", seen)
+
+        t.equal(connect.judge(events), "kinds: connected error listening ping pings problem state\n",
+                "--json: all events are as the schema says")
+        with tempfile.NamedTemporaryFile("w") as bad:
+            bad.write('{"schema":"nat-connect/1","event":"ping","number":0}\n')
+            bad.flush()
+            t.check(connect.judge(bad.name) != "kinds: ping\n", "... which can say no")
 
         for typed, status, said in runs["usage"].result():
             t.equal(status, 64, f"nat-connect {typed}: usage")

@@ -3,10 +3,13 @@
 
 Meson hands the program's path over in NAT_CONNECT.
 """
+import contextlib
 import json
 import os
+import pathlib
 import shlex
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -14,6 +17,20 @@ import lab
 
 # The servers of whoever runs the tests are none of theirs. Peers inherit it.
 os.environ.update(XDG_CONFIG_HOME="/nonexistent", XDG_CONFIG_DIRS="/nonexistent")
+
+_SCHEMA = pathlib.Path(__file__).resolve().parents[2] / "docs" / "nat-connect.schema.json"
+_EVENTS = "NAT_CONNECT_TEST_EVENTS"  # names a file to which every event is added
+# Debian's python3-jsonschema, wherever the first python3 of PATH comes from.
+_VALIDATE = """
+import json, sys, jsonschema
+validator = jsonschema.Draft7Validator(json.load(open(sys.argv[1])))
+seen = set()
+for line in open(sys.argv[2]):
+    seen.add(json.loads(line)["event"])
+    for error in validator.iter_errors(json.loads(line)):
+        print(line, error.message)
+print("kinds:", *sorted(seen))
+"""
 
 NAT_CONNECT = os.environ.get("NAT_CONNECT", "nat-connect")
 PATIENCE = 20.0  # for what must come; the machine may be busy
@@ -30,6 +47,20 @@ def servers(turn):
 def peer_command(*options):
     """For --via: nat-connect on host b."""
     return "exec " + shlex.join([lab.NAT_LAB, "exec", "b", "--", NAT_CONNECT, *options])
+
+
+def judge(path):
+    """What is wrong with the events in this file, one a line, and at the end which kinds there are."""
+    return subprocess.run(["/usr/bin/python3", "-c", _VALIDATE, str(_SCHEMA), path], check=False,
+                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+
+
+@contextlib.contextmanager
+def collected_events():
+    """All events of the block, as the path of a file for judge()."""
+    with tempfile.NamedTemporaryFile() as file:
+        os.environ[_EVENTS] = file.name
+        yield file.name
 
 
 class Running:
@@ -54,13 +85,20 @@ class Running:
             except ValueError:
                 event = None
             with self._changed:
-                if isinstance(event, dict) and event.get("schema") == "nat-connect/1":
+                if isinstance(event, dict) and str(event.get("schema")).startswith("nat-connect"):
+                    self._collect(line)
                     self.events.append({**event, "at": time.monotonic()})
                 else:
                     self.other.append(text)
                 self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
+
+    @staticmethod
+    def _collect(line):
+        if name := os.environ.get(_EVENTS):
+            with open(name, "ab", buffering=0) as file:
+                file.write(line)
 
     def wait_for(self, *names, where=lambda event: True, patience=PATIENCE):
         """The first event with one of these names for which `where` holds; None if none came."""
