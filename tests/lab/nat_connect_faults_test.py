@@ -327,7 +327,7 @@ def main():
         seen = secret.result()
         t.equal(seen["file"][:2], [0, "relayed"], "--turn-password-file")
         t.equal(seen["environment"][:2], [0, "relayed"], "NAT_CONNECT_TURN_PASSWORD")
-        t.equal(connect.judge(events), "kinds: connected error noise path ping problem state\n",
+        t.equal(connect.judge(events), "kinds: connected error noise path ping state\n",
                 "--json: all events are as the schema says")
         t.equal(seen["wrong"][:3], [1, None, False], "a wrong password: no way, and not repeated")
 

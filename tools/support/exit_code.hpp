@@ -8,14 +8,12 @@
 namespace tool_support {
 
 /// As in nat-map(1) and nat-connect(1).
-enum ExitCode : int {
-    kDone = 0,
-    kNoWay = 1, ///< Nothing here opens ports; the peer cannot be reached.
-    kRefused = 2,
-    kUsage = 64,     // EX_USAGE
-    kNoNetwork = 69, // EX_UNAVAILABLE
-    kInternal = 70,  // EX_SOFTWARE
-};
+inline constexpr int kDone = 0;
+inline constexpr int kNoWay = 1; ///< Nothing here opens ports; the peer cannot be reached.
+inline constexpr int kRefused = 2;
+inline constexpr int kUsage = 64;     // EX_USAGE
+inline constexpr int kNoNetwork = 69; // EX_UNAVAILABLE
+inline constexpr int kInternal = 70;  // EX_SOFTWARE
 
 /// The exit code that an error stands for.
 [[nodiscard]] int exit_code_of(const natterjack::Error& error);
