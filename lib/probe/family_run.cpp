@@ -176,12 +176,17 @@ void FamilyRun::test_filtering() {
     }
     ++rounds_;
     outcomes_ = {};
+    again_ = {};
     hooks_.progress("looking who may answer (filtering)");
-    ask_filter({true, true}, false, outcomes_.address);
-    ask_filter({false, true}, false, outcomes_.port);
+    for (auto* outcomes : {&outcomes_, &again_}) {
+        ask_filter({true, true}, false, outcomes->address);
+        ask_filter({false, true}, false, outcomes->port);
+    }
 }
 
 void FamilyRun::take_filtering() {
+    outcomes_.address = agree(outcomes_.address, again_.address);
+    outcomes_.port = agree(outcomes_.port, again_.port);
     const auto said = judge_filtering(outcomes_);
     servers_[candidates_.front().server].rfc5780 = said.server;
     if (said.wants_control) {

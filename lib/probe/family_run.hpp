@@ -80,6 +80,7 @@ private:
     std::optional<Target> qualified_; // who settled the question
     int rounds_ = 0;
     FilteringOutcomes outcomes_;
+    FilteringOutcomes again_; // the same on other sockets
     int filters_pending_ = 0;
     std::size_t mappings_done_ = 0;
     std::list<MappingSocket> mappings_;

@@ -4,15 +4,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "probe/reach.hpp"
 #include "probe/verdict.hpp"
-#include "traversal/paths.hpp"
-#include "traversal/servers.hpp"
 
 namespace natterjack {
 
 namespace {
 
-constexpr std::uint16_t kStunPort = 3478; // RFC 8489 section 8.1
 constexpr Duration kResolve{1000};
 constexpr Duration kQuickResolve{200};
 // Gateways answer within 200 ms, but for IGD's description.
@@ -67,7 +65,7 @@ void ProbeRun::start() {
         request_.hops > 30) {
         return fail({Errc::InvalidArgument, "2 to 64 port samples and 1 to 30 hops"});
     }
-    const auto servers = servers_to_ask();
+    const auto servers = servers_to_ask(request_.stun_servers, parts_);
     if (!servers) return fail(servers.error());
     auto network = parts_.read_network();
     if (!network) return fail(network.error());
@@ -84,24 +82,6 @@ void ProbeRun::start() {
     waiting_ = 1; // the families
     ask_gateways();
     resolve(*servers);
-}
-
-Result<std::vector<HostPort>> ProbeRun::servers_to_ask() const {
-    auto names = request_.stun_servers;
-    if (names.empty()) {
-        const auto servers = parts_.read_servers();
-        if (!servers) return servers.error();
-        names = servers->stun;
-    }
-    if (names.size() > kMaxServers)
-        return Error{Errc::InvalidArgument, "more than 32 STUN servers"};
-    std::vector<HostPort> out;
-    for (const auto& name : names) {
-        auto parsed = parse_host_port(name, kStunPort);
-        if (!parsed) return Error{Errc::InvalidArgument, parsed.error().message};
-        if (std::find(out.begin(), out.end(), *parsed) == out.end()) out.push_back(*parsed);
-    }
-    return out;
 }
 
 // The kernel's own choice of a way to a server, VPNs included: that is the way that programs take.
@@ -143,7 +123,7 @@ void ProbeRun::resolve(const std::vector<HostPort>& servers) {
         const auto index = report_.servers.size();
         report_.servers.push_back(
             {.name = server.host +
-                     (server.port == kStunPort ? "" : ":" + std::to_string(server.port))});
+                     (server.port == stun::kServerPort ? "" : ":" + std::to_string(server.port))});
         resolutions_.emplace_back(loop_, server.host, is_quick() ? kQuickResolve : kResolve,
                                   [this, index, port = server.port](const auto& addresses) {
                                       take_addresses(index, port, addresses);
@@ -178,26 +158,12 @@ void ProbeRun::take_addresses(std::size_t server, std::uint16_t port,
 }
 
 FamilyRun::Setup ProbeRun::setup_for(const Endpoint& server) const {
-    FamilyRun::Setup out{.source = server.address.is_v4() ? IpAddress() : IpAddress::v6({}),
-                         .quick = is_quick(),
-                         .port_samples = request_.port_samples,
-                         .qualify_all = request_.qualify_all};
-    const auto& choice = request_.network;
-    if (choice.source && choice.source->is_v4() == server.address.is_v4()) {
-        out.source = *choice.source;
-    } else if (const auto* interface = network_.find(choice.interface)) {
-        out.interface = interface->index;
-        for (const auto& each : interface->addresses) {
-            if (each.address.is_v4() == server.address.is_v4() && !each.address.is_link_local() &&
-                !each.deprecated && !each.tentative) {
-                out.source = each.address;
-                break;
-            }
-        }
-    } else if (const auto route = net::route_to(server.address)) {
-        out.source = route->source;
-    }
-    return out;
+    const auto source = source_towards(server.address, network_, request_.network);
+    return {.source = source.address,
+            .interface = source.interface,
+            .quick = is_quick(),
+            .port_samples = request_.port_samples,
+            .qualify_all = request_.qualify_all};
 }
 
 void ProbeRun::start_families() {

@@ -43,7 +43,6 @@ private:
         std::vector<FamilyRun::Target> targets;
     };
 
-    [[nodiscard]] Result<std::vector<HostPort>> servers_to_ask() const;
     [[nodiscard]] bool is_quick() const;
     void resolve(const std::vector<HostPort>& servers);
     void take_addresses(std::size_t server, std::uint16_t port,

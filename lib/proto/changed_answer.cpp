@@ -122,6 +122,15 @@ Finding<FilteringBehaviour> unknown(std::string evidence) {
 
 } // namespace
 
+std::optional<Outcome> agree(const std::optional<Outcome>& first,
+                             const std::optional<Outcome>& second) {
+    if (!first || first == Outcome::NoContact) return second;
+    if (!second || second == Outcome::NoContact) return first;
+    if (fault_in(first)) return first;
+    if (fault_in(second)) return second;
+    return first == Outcome::Arrived ? second : first;
+}
+
 FilteringJudgement judge_filtering(const FilteringOutcomes& outcomes) {
     FilteringJudgement out;
     for (const auto& each :

@@ -62,6 +62,13 @@ private:
     std::optional<Outcome> result_;
 };
 
+/// What the same test on two fresh sockets says. A port that another program had a moment ago may
+/// still find that one's filter open; that both sockets got such a port is as good as impossible.
+/// So an answer counts when it arrived at both.
+[[nodiscard]] std::optional<ChangedAnswer::Outcome>
+agree(const std::optional<ChangedAnswer::Outcome>& first,
+      const std::optional<ChangedAnswer::Outcome>& second);
+
 /// What the tests of one server say about the filter, and about the server.
 struct FilteringJudgement {
     Finding<FilteringBehaviour> filtering;

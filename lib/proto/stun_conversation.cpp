@@ -43,10 +43,6 @@ std::size_t StunConversation::ask(const Question& question, TimePoint now, Durat
     return entries_.size() - 1;
 }
 
-void StunConversation::give_up(std::size_t number) {
-    entries_.at(number).timer.stop();
-}
-
 void StunConversation::handle_datagram(const Endpoint& from, ByteView payload, TimePoint now) {
     auto message = stun::decode(payload);
     if (!message || message->method != stun::kBinding) return;
@@ -102,6 +98,10 @@ bool StunConversation::all_settled() const {
 
 const StunConversation::Question& StunConversation::question(std::size_t number) const {
     return entries_.at(number).question;
+}
+
+const stun::TransactionId& StunConversation::id(std::size_t number) const {
+    return entries_.at(number).id;
 }
 
 } // namespace natterjack

@@ -51,8 +51,6 @@ public:
     /// question's number, from 0.
     std::size_t ask(const Question& question, TimePoint now, Duration patience,
                     RetransmitTimer::Policy policy = {});
-    /// Sends nothing more for it and stops waiting.
-    void give_up(std::size_t number);
 
     void handle_datagram(const Endpoint& from, ByteView payload, TimePoint now);
     void handle_timeout(TimePoint now);
@@ -67,6 +65,7 @@ public:
     [[nodiscard]] bool all_settled() const;
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
     [[nodiscard]] const Question& question(std::size_t number) const;
+    [[nodiscard]] const stun::TransactionId& id(std::size_t number) const;
 
 private:
     struct Entry {

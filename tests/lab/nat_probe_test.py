@@ -40,6 +40,13 @@ def lie(fault):
         return probe([], [server.name])
 
 
+def measure(*arguments):
+    """Inside a lab: what `nat-probe lifetime` or `hairpin` says."""
+    done = subprocess.run([NAT_PROBE, *arguments, "--json", "--stun", os.environ["NATLAB_STUN"]], text=True,
+                          capture_output=True, check=False, timeout=58)
+    return json.loads(done.stdout) if done.stdout.strip() else done.stderr
+
+
 def no_network():
     subprocess.run(["ip", "route", "flush", "table", "all"], check=False, capture_output=True)
     return probe([])
@@ -75,7 +82,7 @@ STACKS = {  # SPEC: (exit code, verdict, carrier's NAT)
 }
 
 if __name__ == "__main__":
-    lab.serve(probe, one_dead, lie, no_network)
+    lab.serve(probe, one_dead, lie, measure, no_network)
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(4) as pool:
         runs = {spec: pool.submit(lab.inside, ["--nat", spec], probe, [])
                 for spec in [*CELLS, *STACKS, "none", "home", "none,firewall", "blocked"]}
@@ -84,6 +91,10 @@ if __name__ == "__main__":
         silent = pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], probe, [], ["25.0.1.1:3478"])
         lies = {fault: pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], lie, fault)
                 for fault in lying_stun.FAULTS}
+        forgetful = pool.submit(lab.inside, ["--nat", "eim/apdf,timeout=3s,stream-timeout=6s"], measure, "lifetime",
+                                "--longest", "8")
+        loops = {kind: pool.submit(lab.inside, ["--nat", f"eim/eif,hairpin={kind}"], measure, "hairpin")
+                 for kind in ("off", "external")}
         nothing = pool.submit(lab.inside, ["--nat", "eim/apdf"], no_network)
 
         for spec, (code, verdict) in CELLS.items():
@@ -137,6 +148,15 @@ if __name__ == "__main__":
             filtering = found["report"]["families"]["v4"]["filtering"]
             t.equal(filtering["value"], "unknown", f"a server that {fault} is not believed")
             t.equal(found["report"]["servers"][0]["rfc5780"], lying_stun.FAULTS[fault], f"and is called that: {fault}")
+
+        # The kernel looks for mappings that ended only now and then.
+        found = forgetful.result()
+        t.check(found["single_exchange"]["at_least_s"] in (2, 3) and found["single_exchange"]["less_than_s"] in (3, 4, 5),
+                "lifetime after one exchange", found)
+        t.check(found["active_flow"]["at_least_s"] in (5, 6) and found["active_flow"]["less_than_s"] in (6, 7, 8),
+                "lifetime of an active flow", found)
+        t.equal({kind: run.result()["value"] for kind, run in loops.items()},
+                {"off": "no", "external": "external-source"}, "hairpin")
 
         everything = [*runs.values(), *lies.values(), quick, dead, silent]
         t.equal(validate([run.result()["report"] for run in everything]), "", "all JSON is as the schema says")

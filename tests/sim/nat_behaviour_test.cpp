@@ -219,6 +219,27 @@ TEST(ChangedAnswerTest, GivesUpOnADeadServer) {
     EXPECT_EQ(host.sim.now() - started, 1250ms);
 }
 
+// Another program had the port a moment ago and spoke to the server's other address.
+TEST(ChangedAnswerTest, APortWithAPastFoolsOneSocketAndNotTwo) {
+    Host host({Mapping::EndpointIndependent, Filtering::AddressDependent, true});
+    const VirtualStunServer server;
+    const ChangedAnswer::Setup setup{
+        .server = server.primary(), .expected = server.other(), .change = kBoth};
+    MappingTest past(four_endpoints(), counted_ids());
+    host.internet.run(past, 50000);
+    ChangedAnswer tainted(setup, counted_ids());
+    host.internet.run(tainted, 50000);
+    ChangedAnswer fresh(setup, counted_ids());
+    host.internet.run(fresh, 50001);
+    EXPECT_EQ(tainted.result(), Outcome::Arrived);
+    EXPECT_EQ(agree(tainted.result(), fresh.result()), Outcome::Silent);
+    EXPECT_EQ(agree(fresh.result(), tainted.result()), Outcome::Silent);
+    EXPECT_EQ(agree(Outcome::Arrived, Outcome::Arrived), Outcome::Arrived);
+    EXPECT_EQ(agree(Outcome::NoContact, Outcome::Silent), Outcome::Silent);
+    EXPECT_EQ(agree(Outcome::Silent, std::nullopt), Outcome::Silent);
+    EXPECT_EQ(agree(Outcome::Arrived, Outcome::Refused), Outcome::Refused);
+}
+
 // Whoever asks for the changed answer from a socket that has spoken to the other address is told
 // that the NAT lets everybody in.
 TEST(ChangedAnswerTest, NeedsASocketThatHasSentNothing) {

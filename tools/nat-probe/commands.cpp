@@ -5,6 +5,8 @@ namespace nat_probe {
 
 const std::vector<Command>& commands() {
     static const std::vector<Command> kCommands = {
+        {"lifetime", "How long the NAT remembers a mapping that is not used", lifetime},
+        {"hairpin", "Do hosts behind this NAT reach each other by its outer address?", hairpin},
         {"alloc", "How the NAT chooses ports, by many samples", alloc},
         {"hops", "Which routers stand on the way, and how many translate", hops},
         {"qualify", "What servers can be asked: do they answer from elsewhere?", qualify, "SERVER",

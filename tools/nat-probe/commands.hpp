@@ -31,6 +31,9 @@ int report(const Options& options, Runner& runner);
 int alloc(const Options& options, Runner& runner);
 int hops(const Options& options, Runner& runner);
 int qualify(const Options& options, Runner& runner);
+/// Measurements that a report does not make by itself.
+int lifetime(const Options& options, Runner& runner);
+int hairpin(const Options& options, Runner& runner);
 int explain(const Options& options, Runner& runner);
 
 } // namespace nat_probe

@@ -128,6 +128,11 @@ Parsed parse_command_line(int argc, char** argv) {
                 ->required(command.must_have_one);
         }
         if (command.network) add_network_options(*sub, options, words);
+        if (command.name == "lifetime") {
+            sub->add_option("--longest", options.longest, "Look no further than that")
+                ->type_name("SECONDS")
+                ->check(CLI::Range(1, 7200));
+        }
         sub->callback([&options, name = command.name] { options.command = name; });
     }
     try {

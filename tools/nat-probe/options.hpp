@@ -17,6 +17,7 @@ namespace nat_probe {
 struct Options {
     std::string command; ///< One of the table in main.cpp; empty: the report.
     natterjack::ProbeRequest request;
+    std::chrono::seconds longest{180}; ///< Of lifetimes.
     std::vector<Expectation> expected;
     std::vector<std::string> words;    ///< What a command takes: servers, terms.
     std::vector<std::string> sections; ///< Show only lines of these terms; empty: everything.

@@ -6,6 +6,7 @@
 #include <natterjack/endpoint.hpp>
 #include <natterjack/loop.hpp>
 #include <natterjack/mappings.hpp>
+#include <natterjack/measure.hpp>
 #include <natterjack/opening.hpp>
 #include <natterjack/probe.hpp>
 #include <natterjack/result.hpp>

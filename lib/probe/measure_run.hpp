@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief What all measurements do alike: names, addresses, sockets; and the measurements.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <natterjack/measure.hpp>
+
+#include "net/resolver.hpp"
+#include "net/udp_socket.hpp"
+#include "probe/reach.hpp"
+#include "proto/hairpin_test.hpp"
+#include "proto/mapping_age.hpp"
+
+namespace natterjack {
+
+/// Runs a machine that speaks from two fresh sockets. As TestSocket, otherwise.
+template<class Machine>
+class SocketPair {
+public:
+    using Handler = std::function<void(const Machine& machine)>;
+
+    SocketPair(const Loop& loop, const Source& source, Machine machine, Handler done)
+        : machine_(std::move(machine)), done_(std::move(done)), timer_(loop) {
+        for (int lane = 0; lane < 2; ++lane) {
+            auto socket = net::UdpSocket::open(
+                loop, {.bind = {source.address, 0}, .interface = source.interface});
+            if (!socket) {
+                timer_.start_at(net::now(), [this] { finish(); });
+                return;
+            }
+            sockets_.push_back(*std::move(socket));
+            sockets_.back()->on_datagram([this, lane](const Endpoint& from, ByteView payload) {
+                machine_.handle_datagram(lane, from, payload, net::now());
+                pump();
+            });
+        }
+        machine_.start(net::now());
+        pump();
+    }
+    SocketPair(const SocketPair&) = delete;
+    SocketPair& operator=(const SocketPair&) = delete;
+
+private:
+    void pump() {
+        while (const auto sent = machine_.poll_transmit()) {
+            const auto& socket = sockets_[static_cast<std::size_t>(sent->lane)];
+            (void)socket->send(sent->datagram.to, sent->datagram.payload); // a loss like any other
+        }
+        if (machine_.result()) {
+            timer_.start_at(net::now(), [this] { finish(); });
+        } else if (const auto deadline = machine_.deadline()) {
+            timer_.start_at(*deadline, [this] {
+                machine_.handle_timeout(net::now());
+                pump();
+            });
+        }
+    }
+    void finish() {
+        if (auto done = std::exchange(done_, nullptr)) done(machine_);
+    }
+
+    Machine machine_;
+    Handler done_;
+    std::vector<std::unique_ptr<net::UdpSocket>> sockets_;
+    net::Timer timer_;
+};
+
+/// Finds servers and a way to them, then measures. Belongs to the loop's thread; cancelling or
+/// destroying it ends it without a word.
+class MeasureRun : public std::enable_shared_from_this<MeasureRun> {
+public:
+    MeasureRun(Loop loop, MeasureRequest request, ChainParts parts);
+    virtual ~MeasureRun() = default;
+    MeasureRun(const MeasureRun&) = delete;
+    MeasureRun& operator=(const MeasureRun&) = delete;
+
+    void start();
+    virtual void cancel();
+
+protected:
+    /// \a servers: at least one.
+    virtual void measure(const std::vector<Endpoint>& servers) = 0;
+    virtual void fail(Error error) = 0;
+    [[nodiscard]] Source source_for(const Endpoint& server) const;
+
+    Loop loop_;
+    MeasureRequest request_;
+
+private:
+    ChainParts parts_;
+    net::Network network_;
+    std::list<net::Resolution> resolutions_;
+    std::size_t unresolved_ = 0;
+    std::vector<Endpoint> servers_;
+    net::Timer timer_;
+};
+
+class LifetimeRun final : public MeasureRun {
+public:
+    using Handler = std::function<void(Result<LifetimeReport>)>;
+    using Progress = std::function<void(std::string_view)>;
+
+    LifetimeRun(Loop loop, MeasureRequest request, ChainParts parts, Handler handler,
+                Progress progress);
+    void cancel() override;
+
+private:
+    using Pair = SocketPair<MappingAge>;
+    /// One of the two timers, and what is known of it.
+    struct Search {
+        int exchanges = 1;
+        Finding<LifetimeSpan>* finding = nullptr;
+        std::chrono::seconds alive{0};
+        std::optional<std::chrono::seconds> gone;
+        int rounds = 0;
+        int pending = 0;
+        bool contradicts = false;
+    };
+
+    void measure(const std::vector<Endpoint>& servers) override;
+    void fail(Error error) override;
+    void try_next_server();
+    void start_round(Search& search);
+    void take(Search& search, std::chrono::seconds silence, const MappingAge& machine);
+    void conclude(Search& search);
+
+    Handler handler_;
+    Progress progress_;
+    LifetimeReport report_;
+    std::vector<Endpoint> candidates_;
+    std::optional<Error> trouble_;
+    std::list<Pair> pairs_; // kept: a port that is used again would find an old mapping
+    Search single_;
+    Search active_;
+    int searching_ = 0;
+};
+
+class HairpinRun final : public MeasureRun {
+public:
+    using Handler = std::function<void(Result<Finding<Hairpin>>)>;
+
+    HairpinRun(Loop loop, MeasureRequest request, ChainParts parts, Handler handler);
+    void cancel() override;
+
+private:
+    void measure(const std::vector<Endpoint>& servers) override;
+    void fail(Error error) override;
+    void try_next_server();
+
+    Handler handler_;
+    std::vector<Endpoint> candidates_;
+    std::list<SocketPair<HairpinTest>> pairs_;
+};
+
+} // namespace natterjack
