@@ -16,11 +16,11 @@ constexpr Duration kQuickResolve{200};
 // Gateways answer within 200 ms, but for IGD's description.
 constexpr Duration kInquiry{1500};
 constexpr Duration kQuickInquiry{250};
-constexpr Duration kTrace{1200};
+constexpr Duration kTrace{1800}; // repeats go out at 0, 100, 300, 700 and 1500 ms
 // Enough for a home's NAT and a carrier's, and few enough that a router which limits how often it
 // sends ICMP (Linux: six at once, then one a second) answers them all.
 constexpr int kHopsToExternal = 3;
-constexpr Duration kMapLimit{5000};
+constexpr Duration kMapLimit{9000}; // mapping, and refuting what does not work
 
 } // namespace
 
@@ -208,9 +208,9 @@ void ProbeRun::start_family(Family& family, FamilyReport& report, bool v4) {
                                  evidence_.external = report.external;
                                  if (is_quick() || report.external == report.local) return;
                                  tell("looking which routers stand on the way");
+                                 trace(*report.external, kHopsToExternal, evidence_.to_external);
                                  trace(report.seen.front().server.address, request_.hops,
                                        evidence_.to_server);
-                                 trace(*report.external, kHopsToExternal, evidence_.to_external);
                              },
                          .done = [this] { step_done(); }});
 }
@@ -297,7 +297,9 @@ void ProbeRun::map_next() {
                         .description = "nat-probe",
                         .deadline = std::clamp(left, Duration(1), kMapLimit),
                         .network = request_.network,
-                        .stun_servers = request_.stun_servers};
+                        .stun_servers = request_.stun_servers,
+                        .prove = true,
+                        .turn_servers = request_.turn_servers};
     mapping_ = chain_->open(std::move(request), [this, wanted, self = shared_from_this()](
                                                     Result<Opening, OpenFailure> result) {
         MappedPort& mapped = report_.mapped.emplace_back();
@@ -310,7 +312,8 @@ void ProbeRun::map_next() {
         }
         opening_ = *std::move(result);
         mapped.opening = opening_->info();
-        mapped.message = mapped.opening->note;
+        mapped.message = mapped.opening->proof_evidence.empty() ? mapped.opening->note
+                                                                : mapped.opening->proof_evidence;
         opening_->close([this, self](const Result<void>& closed) {
             if (!closed) report_.warnings.push_back("closing the port: " + closed.error().message);
             step_timer_.start_at(net::now(), [this, self] {

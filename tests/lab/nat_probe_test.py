@@ -29,6 +29,11 @@ def probe(arguments, servers=None):
     return {"exit": done.returncode, "report": report, "errors": done.stderr}
 
 
+def probe6():
+    """The same by the lab's IPv6 servers."""
+    return probe([], [os.environ["NATLAB_STUN6"], os.environ["NATLAB_STUN6_2"]])
+
+
 def one_dead():
     """The first of two servers does not exist: nothing answers there, not even with ICMP."""
     return probe([], ["25.0.1.99:3478", os.environ["NATLAB_STUN"]])
@@ -82,7 +87,7 @@ STACKS = {  # SPEC: (exit code, verdict, carrier's NAT)
 }
 
 if __name__ == "__main__":
-    lab.serve(probe, one_dead, lie, measure, no_network)
+    lab.serve(probe, probe6, one_dead, lie, measure, no_network)
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(4) as pool:
         runs = {spec: pool.submit(lab.inside, ["--nat", spec], probe, [])
                 for spec in [*CELLS, *STACKS, "none", "home", "none,firewall", "blocked"]}
@@ -91,6 +96,10 @@ if __name__ == "__main__":
         silent = pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], probe, [], ["25.0.1.1:3478"])
         lies = {fault: pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], lie, fault)
                 for fault in lying_stun.FAULTS}
+        newer = {spec: pool.submit(lab.inside, ["--nat", spec], probe6)
+                 for spec in ("none,ipv6,no-ipv4", "eim/apdf,ipv6,no-ipv4")}
+        mapped = {spec: pool.submit(lab.inside, ["--nat", spec], probe, ["--map", "6667"])
+                  for spec in ("home", "home,server=liar")}
         forgetful = pool.submit(lab.inside, ["--nat", "eim/apdf,timeout=3s,stream-timeout=6s"], measure, "lifetime",
                                 "--longest", "8")
         loops = {kind: pool.submit(lab.inside, ["--nat", f"eim/eif,hairpin={kind}"], measure, "hairpin")
@@ -149,6 +158,18 @@ if __name__ == "__main__":
             t.equal(filtering["value"], "unknown", f"a server that {fault} is not believed")
             t.equal(found["report"]["servers"][0]["rfc5780"], lying_stun.FAULTS[fault], f"and is called that: {fault}")
 
+        for spec, expected in (("none,ipv6,no-ipv4", ["open", "no-address", "none", "eif"]),
+                               ("eim/apdf,ipv6,no-ipv4", ["good", "no-address", "none", "apdf"])):
+            report = newer[spec].result()["report"]
+            v6 = report["families"]["v6"]
+            t.equal([report["verdict"]["class"], report["families"]["v4"]["status"], v6["mapping"]["value"],
+                     v6["filtering"]["value"]], expected, f"{spec}: IPv6 alone, and its firewall")
+
+        seen = {spec: (run.result()["report"]["portmap"][0]["reachable"], run.result()["report"]["verdict"]["class"])
+                for spec, run in mapped.items()}
+        t.equal(seen, {"home": ("proved", "open"), "home,server=liar": ("refuted", "good")},
+                "--map: a port that works is proved, a gateway's empty yes is refuted")
+
         # The kernel looks for mappings that ended only now and then.
         found = forgetful.result()
         t.check(found["single_exchange"]["at_least_s"] in (2, 3) and found["single_exchange"]["less_than_s"] in (3, 4, 5),
@@ -158,7 +179,7 @@ if __name__ == "__main__":
         t.equal({kind: run.result()["value"] for kind, run in loops.items()},
                 {"off": "no", "external": "external-source"}, "hairpin")
 
-        everything = [*runs.values(), *lies.values(), quick, dead, silent]
+        everything = [*runs.values(), *lies.values(), *mapped.values(), *newer.values(), quick, dead, silent]
         t.equal(validate([run.result()["report"] for run in everything]), "", "all JSON is as the schema says")
         broken = json.loads(json.dumps(runs["home"].result()["report"]))
         broken["families"]["v4"]["mapping"]["value"] = "cone"

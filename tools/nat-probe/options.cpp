@@ -37,7 +37,7 @@ struct Words {
     bool quick = false;
     bool only_v4 = false;
     bool only_v6 = false;
-    double timeout = 10;
+    double timeout = 0; ///< 0: not given.
 };
 
 /// "6667", "6667/udp", "6667/tcp". Throws CLI::ValidationError.
@@ -65,7 +65,10 @@ void read_words(const Words& words, Options& options) {
     if (words.quick) request.depth = ProbeRequest::Depth::Quick;
     request.ipv4 = !words.only_v6;
     request.ipv6 = !words.only_v4;
-    request.deadline = std::chrono::milliseconds(static_cast<std::int64_t>(words.timeout * 1000));
+    // Without a limit of the user's each port gets its own time.
+    const auto seconds =
+        words.timeout > 0 ? words.timeout : 10.0 * (1 + static_cast<double>(request.map.size()));
+    request.deadline = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
 }
 
 void add_network_options(CLI::App& app, Options& options, Words& words) {
@@ -74,10 +77,10 @@ void add_network_options(CLI::App& app, Options& options, Words& words) {
         ->type_name("HOST:PORT");
     app.add_option("--interface", request.network.interface, "Use this interface")
         ->type_name("NAME");
-    app.add_option("--timeout", words.timeout, "Answer within this time")
+    app.add_option("--timeout", words.timeout,
+                   "Answer within this time (10, and 10 for each --map)")
         ->type_name("SECONDS")
-        ->check(CLI::Range(0.1, 600.0))
-        ->capture_default_str();
+        ->check(CLI::Range(0.1, 600.0));
     app.add_flag("--json", options.json, "One JSON object on stdout (schema nat-probe/1)");
     app.add_flag("--show-addresses", options.show_addresses,
                  "Show addresses, not placeholders for them");
@@ -89,6 +92,9 @@ void add_report_options(CLI::App& app, Options& options, Words& words) {
     app.add_flag("--quick", words.quick, "The mapping only, within half a second");
     app.add_option("--map", words.map, "Open this port for the test, then close it")
         ->type_name("PORT[/tcp]");
+    app.add_option("--turn", options.request.turn_servers,
+                   "For --map: try the port through this relay, too (may be repeated)")
+        ->type_name("URL");
     app.add_option("--expect", words.expect, "Exit with 5 unless the report says so")
         ->type_name("KEY=VALUE,...");
     app.add_option("--html", options.html, "Write the report to this file, as a page")

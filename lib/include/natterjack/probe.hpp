@@ -31,10 +31,12 @@ struct ProbeRequest {
     NetworkChoice network;
     /// "HOST:PORT" each, at most 32. Empty: those of the user's or the system's `servers.conf`.
     std::vector<std::string> stun_servers;
-    /// Ports to map for the test and to unmap again; empty: nothing is changed anywhere.
+    /// Ports to map for the test, to try from outside and to unmap again; empty: nothing is changed
+    /// anywhere.
     std::vector<Port> map;
-    int port_samples = 8; ///< Sockets that show how ports are chosen, 2 to 64.
-    int hops = 4;         ///< How far to look for routers towards a server, 1 to 30.
+    std::vector<std::string> turn_servers; ///< For that: as OpenRequest::turn_servers.
+    int port_samples = 8;                  ///< Sockets that show how ports are chosen, 2 to 64.
+    int hops = 4; ///< How far to look for routers towards a server, 1 to 30.
     /// Ask every server from where it answers, also after one has settled the question.
     bool qualify_all = false;
     bool ipv4 = true;
