@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "child.hpp"
 
+#include <array>
 #include <csignal>
 #include <fstream>
 #include <utility>
@@ -26,7 +27,8 @@ void hang_up(pid_t shell) {
     std::vector<pid_t> all{shell};
     for (std::size_t i = 0; i < all.size() && all.size() < kMaxProcesses; ++i) {
         const auto name = std::to_string(all[i]);
-        std::ifstream children("/proc/" + name + "/task/" + name + "/children");
+        std::ifstream children(std::string("/proc/").append(name).append("/task/").append(name) +
+                               "/children");
         for (pid_t child = 0; children >> child;) all.push_back(child);
     }
     for (const pid_t pid : all) kill(pid, SIGHUP);
@@ -39,14 +41,14 @@ Result<std::unique_ptr<Child>> Child::start(const std::string& command,
     std::string shell = "/bin/sh";
     std::string option = "-c";
     std::string copy = command;
-    char* arguments[] = {shell.data(), option.data(), copy.data(), nullptr};
+    std::array<char*, 4> arguments = {shell.data(), option.data(), copy.data(), nullptr};
     GError* error = nullptr;
     GPid pid = 0;
     int input = -1;
     int output = -1;
     // GLib resets SIGPIPE, which we ignore, to its default for the child.
     if (g_spawn_async_with_pipes(
-            nullptr, arguments, nullptr,
+            nullptr, arguments.data(), nullptr,
             static_cast<GSpawnFlags>(G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_CLOEXEC_PIPES), nullptr,
             nullptr, &pid, &input, &output, nullptr, &error) == 0) {
         Error failure{Errc::Network, "cannot run \"" + command + "\": " + error->message};

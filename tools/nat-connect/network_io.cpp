@@ -121,7 +121,7 @@ Result<std::unique_ptr<BoundSocket>> BoundSocket::open(Transport transport, cons
     g_socket_set_blocking(out->socket_, FALSE);
     const auto address = to_glib(at);
     if (!address) return Error{Errc::InvalidArgument, what + ": not an address of ours"};
-    if (g_socket_bind(out->socket_, address.get(), tcp, &error) == 0 ||
+    if (g_socket_bind(out->socket_, address.get(), tcp ? TRUE : FALSE, &error) == 0 ||
         (tcp && g_socket_listen(out->socket_, &error) == 0)) {
         return take_error(error, what);
     }

@@ -100,7 +100,7 @@ std::string describe(const PeerTimings& timings) {
     return out;
 }
 
-void Report::event(const std::string& name, ordered_json fields) const {
+void Report::event(const std::string& name, const ordered_json& fields) const {
     ordered_json out = {{"schema", "nat-connect/1"}, {"event", name}};
     out.update(fields);
     std::cerr << out.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
@@ -124,7 +124,7 @@ void Report::path(const PeerInfo& info, bool first) const {
         fields["rtt_ms"] =
             info.round_trip ? ordered_json(milliseconds(*info.round_trip)) : ordered_json();
         fields["notes"] = info.notes;
-        event(first ? "connected" : "path", std::move(fields));
+        event(first ? "connected" : "path", fields);
         return;
     }
     say((first ? "connected to " : "now by another way to ") + info.path->remote.to_string() +
@@ -185,7 +185,7 @@ void Report::ping_summary(const Pinger& pinger) const {
         fields["median_ms"] = milliseconds(times[times.size() / 2]);
         fields["max_ms"] = milliseconds(times.back());
     }
-    if (json_) return event("pings", std::move(fields));
+    if (json_) return event("pings", fields);
     std::cout << pinger.sent() << " sent, " << times.size() << " came back";
     if (!times.empty()) {
         std::cout << "; shortest " << in_milliseconds(times.front()) << ", median "
@@ -204,7 +204,7 @@ void Report::failure(const natterjack::Error& error, const PeerInfo* info) const
             fields["timings_ms"] = to_json(info->timings);
             fields["notes"] = info->notes;
         }
-        return event("error", std::move(fields));
+        return event("error", fields);
     }
     say(error.message);
     if (info == nullptr) return;

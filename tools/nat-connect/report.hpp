@@ -42,7 +42,7 @@ public:
     void failure(const natterjack::Error& error, const natterjack::PeerInfo* info) const;
 
 private:
-    void event(const std::string& name, nlohmann::ordered_json fields) const;
+    void event(const std::string& name, const nlohmann::ordered_json& fields) const;
 
     bool json_;
     bool verbose_;

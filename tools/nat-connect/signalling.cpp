@@ -57,7 +57,7 @@ private:
             handlers_.on_noise("(a line that is too long to be signalling)");
     }
 
-    void take(const std::string& line) {
+    void take(const std::string& line) const {
         if (looks_like_signal(line)) {
             handlers_.on_line(line);
         } else if (!natterjack::trim(line).empty()) {
@@ -85,10 +85,10 @@ public:
         if (timer_ != 0) stop_waiting(this);
     }
 
-    void finish(std::function<void()> done) override {
+    void finish(const std::function<void()>& done) override {
         writer_->finish();
         if (!child_->running()) return done();
-        done_ = std::move(done);
+        done_ = done;
         timer_ = g_timeout_add(kPatienceMs, stop_waiting, this);
     }
 

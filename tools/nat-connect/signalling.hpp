@@ -31,7 +31,7 @@ public:
     /// The last line could not be read. False: there is no use in asking for it again.
     virtual bool ask_again(const std::string& /*why*/) { return false; }
     /// Ends it gently; \a done is called once, soon (within a second).
-    virtual void finish(std::function<void()> done) { done(); }
+    virtual void finish(const std::function<void()>& done) { done(); }
 };
 
 /// Lines over \a input and \a output, which are ours.

@@ -14,7 +14,6 @@ using natterjack::Channel;
 using natterjack::ChannelOptions;
 using natterjack::Endpoint;
 using natterjack::Errc;
-using natterjack::Error;
 using natterjack::IpAddress;
 using natterjack::Result;
 using natterjack::Transport;
@@ -232,7 +231,7 @@ void Switchboard::ask_to_listen(const Forward& reverse) {
     });
 }
 
-std::optional<Channel> Switchboard::open_channel(const Purpose& purpose) {
+std::optional<Channel> Switchboard::open_channel(const Purpose& purpose) const {
     auto options = purpose.transport == Transport::Udp && purpose.kind != Purpose::Kind::Listen
                        ? DatagramFlow::channel_options()
                        : ChannelOptions{};

@@ -62,7 +62,7 @@ private:
     void handle_datagram(const std::weak_ptr<BoundSocket>& weak_listener, const Purpose& purpose,
                          const std::shared_ptr<std::map<natterjack::Endpoint, Id>>& clients);
     void carry(Id id, const Purpose& purpose, natterjack::Channel channel, Fd socket);
-    [[nodiscard]] std::optional<natterjack::Channel> open_channel(const Purpose& purpose);
+    [[nodiscard]] std::optional<natterjack::Channel> open_channel(const Purpose& purpose) const;
     static void refuse(natterjack::Channel channel, const std::string& why);
 
     const Options& options_;
