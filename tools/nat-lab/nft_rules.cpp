@@ -215,14 +215,19 @@ void add_remember(Text& text, const RouterSpec& router) {
     for (const auto& way : ways) {
         const auto packets = way + std::string(kBothTransports);
         if (has_cone(router)) {
-            const std::string port = "{ meta l4proto . th sport";
-            const std::string timeout = " timeout " + lifetime(router);
-            const std::string owner = " : ct original ip saddr . ct original proto-src }";
+            const auto add = [&](std::string_view when, std::string_view timeout,
+                                 std::string_view owner) {
+                std::string rule = packets;
+                rule.append(when).append(" @cone { meta l4proto . th sport").append(timeout);
+                rule.append(" : ").append(owner).append(" }");
+                text.line(rule);
+            };
+            constexpr auto kSender = "ct original ip saddr . ct original proto-src";
+            const auto timeout = " timeout " + lifetime(router);
             // A new owner of the port takes it over; a known one keeps it with each packet.
-            text.line(packets + "ct state new delete @cone " + port + owner);
-            text.line(packets + "ct direction original update @cone " + port + timeout + owner);
-            text.line(packets + "ct direction reply update @cone " + port + timeout +
-                      " : ct reply ip saddr . ct reply proto-src }");
+            add("ct state new delete", "", kSender);
+            add("ct direction original update", timeout, kSender);
+            add("ct direction reply update", timeout, "ct reply ip saddr . ct reply proto-src");
         }
         if (has_memory(router)) {
             const bool by_address = router.mapping == Mapping::AddressDependent;
@@ -298,7 +303,9 @@ void add_egress(Text& text, const RouterSpec& router) {
         for (const auto port : egress.ports) {
             ports += (ports.empty() ? "" : ", ") + std::to_string(port);
         }
-        text.line(out + (egress.tcp ? "tcp" : "udp") + " dport { " + ports + " } accept");
+        auto rule = out;
+        rule.append(egress.tcp ? "tcp" : "udp").append(" dport { ").append(ports);
+        text.line(rule.append(" } accept"));
     }
 }
 

@@ -38,7 +38,7 @@ std::string recipe(std::string_view spec, const SiteSpec& site) {
         for (const auto& [name, value] : node.switches) {
             auto setting = name;
             std::replace(setting.begin(), setting.end(), '/', '.');
-            out += "#   sysctl -w net." + setting + "=" + value + "\n";
+            out.append("#   sysctl -w net.").append(setting).append("=").append(value) += '\n';
         }
         for (const auto& daemon : plan.daemons) {
             if (daemon.node != node.name) continue;

@@ -30,10 +30,10 @@ std::string address6(std::string_view network, std::string_view host) {
     return std::string(kPrefix6) + std::string(network) + "::" + std::string(host);
 }
 const std::string kStun6 = address6("1", "1");
-const std::string kStun2_6 = address6("2", "1");
+const std::string kSecondStun6 = address6("2", "1");
 const std::string kOutside6 = address6("3", "2");
 const std::string kOutsideGateway6 = address6("3", "1");
-const std::string kOutside2_6 = address6("4", "2");
+const std::string kSecondOutside6 = address6("4", "2");
 
 /// The addresses on one router's two sides.
 struct RouterAddresses {
@@ -254,15 +254,16 @@ void add_internet(Plan& plan, bool servers, bool ipv6) {
     internet.routes = {std::string(kOutside2) + "/32 via " + std::string(kOutside),
                        "default via " + std::string(kOutside)};
     if (ipv6) {
-        internet.routes.push_back(kOutside2_6 + "/128 via " + kOutside6);
+        internet.routes.push_back(kSecondOutside6 + "/128 via " + kOutside6);
         internet.routes.push_back("default via " + kOutside6);
     }
     if (servers) {
         internet.loopback = {std::string(kStun) + "/32", std::string(kStun2) + "/32"};
         std::vector<std::string> addresses{std::string(kStun), std::string(kStun2)};
         if (ipv6) {
-            internet.loopback.insert(internet.loopback.end(), {kStun6 + "/128", kStun2_6 + "/128"});
-            addresses.insert(addresses.end(), {kStun6, kStun2_6});
+            internet.loopback.insert(internet.loopback.end(),
+                                     {kStun6 + "/128", kSecondStun6 + "/128"});
+            addresses.insert(addresses.end(), {kStun6, kSecondStun6});
         }
         plan.daemons.push_back(coturn(internet.name, addresses));
     }
@@ -274,7 +275,7 @@ void add_internet(Plan& plan, bool servers, bool ipv6) {
     outside.loopback = {std::string(kOutside2) + "/32"};
     outside.routes = {"default via " + std::string(kOutsideGateway)};
     if (ipv6) {
-        outside.loopback.push_back(kOutside2_6 + "/128");
+        outside.loopback.push_back(kSecondOutside6 + "/128");
         outside.routes.push_back("default via " + kOutsideGateway6);
     }
     plan.nodes.push_back(std::move(outside));
@@ -306,11 +307,11 @@ std::map<std::string, std::string> common_environment(bool servers, bool ipv6) {
     }
     if (!ipv6) return out;
     out["NATLAB_OUTSIDE6"] = kOutside6;
-    out["NATLAB_OUTSIDE6_2"] = kOutside2_6;
+    out["NATLAB_OUTSIDE6_2"] = kSecondOutside6;
     if (servers) {
         const auto bracketed = "[" + kStun6 + "]";
         out["NATLAB_STUN6"] = bracketed + port;
-        out["NATLAB_STUN6_2"] = "[" + kStun2_6 + "]" + port;
+        out["NATLAB_STUN6_2"] = "[" + kSecondStun6 + "]" + port;
         out["NATLAB_TURN6"] = turn_url(bracketed) + "?transport=udp";
         out["NATLAB_TURN6_TCP"] = turn_url(bracketed) + "?transport=tcp";
     }
