@@ -76,6 +76,9 @@ Result<std::unique_ptr<TcpStream>> TcpStream::connect(const Loop& loop, const En
     state->fd = make_socket(to.address);
     if (!state->fd) return network_error(what, errno);
     const int fd = state->fd.get();
+    constexpr int kOn = 1;
+    if (options.share_port && !set_option(fd, SOL_SOCKET, SO_REUSEADDR, kOn))
+        return network_error(what, errno);
     const bool anywhere = options.bind.address.is_unspecified() && options.bind.port == 0;
     if (!confine(fd, to.address.is_v4(), options.interface) ||
         (!anywhere && !bind_to(fd, options.bind))) {

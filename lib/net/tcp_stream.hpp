@@ -18,8 +18,9 @@ namespace natterjack::net {
 class TcpStream {
 public:
     struct Options {
-        Endpoint bind;          ///< Our side; an unspecified address means any, port 0 any.
-        unsigned interface = 0; ///< Index, as UdpSocket::Options.
+        Endpoint bind;           ///< Our side; an unspecified address means any, port 0 any.
+        unsigned interface = 0;  ///< Index, as UdpSocket::Options.
+        bool share_port = false; ///< With other connections of this process, to other endpoints.
     };
     struct Handlers {
         /// Once, when it stands; never for one that was taken. Empty: nobody wants to know.

@@ -15,7 +15,9 @@ namespace {
 constexpr Duration kPatience{800};
 constexpr Duration kQuickPatience{250};
 constexpr Duration kTcpPatience{1500}; // one repeated SYN included
-constexpr int kFilteringRounds = 3;    // servers asked before giving up
+constexpr std::size_t kTcpDestinations = 4;
+constexpr std::uint32_t kFirstTcpPort = 49152; // RFC 6335 section 6: for nobody in particular
+constexpr int kFilteringRounds = 3;            // servers asked before giving up
 constexpr std::size_t kMappingDestinations = 8;
 
 stun::TransactionId make_id() {
@@ -225,10 +227,38 @@ void FamilyRun::test_mapping() {
         add({qualified_->endpoint.address, other.port});
     }
     for (const auto& target : answered_) add(target.endpoint);
-    for (int i = 0; i < 2; ++i) {
-        tests_.push_back(&add_mapping(destinations, [this](const auto&) {
-            if (++mappings_done_ == tests_.size()) take_mapping();
-        }));
+    parts_pending_ = 2;
+    for (int i = 0; i < 2; ++i)
+        tests_.push_back(&add_mapping(destinations, [this](const auto&) { part_done(); }));
+    if (!setup_.quick) test_tcp_mapping(destinations);
+}
+
+void FamilyRun::part_done() {
+    if (--parts_pending_ == 0) take_mapping();
+}
+
+// RFC 5382 section 4.1: the same question for connections. All from one port of ours, whose number
+// is drawn, because the kernel would not give the same one twice.
+void FamilyRun::test_tcp_mapping(const std::vector<Endpoint>& destinations) {
+    ++parts_pending_;
+    const auto port = static_cast<std::uint16_t>(net::random_between(kFirstTcpPort, 65535));
+    const Endpoint local{setup_.source, port};
+    const auto count = std::min(destinations.size(), kTcpDestinations);
+    tcp_pending_ = count;
+    for (std::size_t i = 0; i < count; ++i) {
+        tcp_questions_.emplace_back(
+            loop_, destinations[i],
+            net::TcpStream::Options{
+                .bind = local, .interface = setup_.interface, .share_port = true},
+            net::now() + kTcpPatience,
+            [this, local, server = destinations[i]](const TcpQuestion::Answer& answer) {
+                if (answer.mapped)
+                    tcp_rows_.push_back({.server = server, .mapped = *answer.mapped});
+                if (--tcp_pending_ > 0) return;
+                if (!tcp_rows_.empty())
+                    report_.tcp_mapping = judge_mapping(tcp_rows_, local).mapping;
+                part_done();
+            });
     }
 }
 

@@ -65,6 +65,8 @@ private:
     void test_mapping();
     void take_mapping();
     void ask_over_tcp();
+    void test_tcp_mapping(const std::vector<Endpoint>& destinations);
+    void part_done();
     void note_outlier(const Endpoint& endpoint);
     void judge_fresh_ports(const std::vector<std::uint16_t>& destinations);
 
@@ -82,7 +84,8 @@ private:
     FilteringOutcomes outcomes_;
     FilteringOutcomes again_; // the same on other sockets
     int filters_pending_ = 0;
-    std::size_t mappings_done_ = 0;
+    int parts_pending_ = 0; ///< Of the mapping tests.
+    std::vector<MappingTest::Row> tcp_rows_;
     std::list<MappingSocket> mappings_;
     std::list<FilterSocket> filters_;
     std::list<TcpQuestion> tcp_questions_;
