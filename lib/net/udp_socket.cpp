@@ -61,7 +61,14 @@ bool configure(int fd, const UdpSocket::Options& options) {
                                    set_option(fd, SOL_SOCKET, SO_REUSEPORT, kOn))) {
         return false;
     }
-    if (options.bind.address.is_v4()) {
+    // PROBE: the kernel neither cuts datagrams nor remembers what routers say of the path's MTU.
+    const bool v4 = options.bind.address.is_v4();
+    if (options.dont_fragment &&
+        !(v4 ? set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, int{IP_PMTUDISC_PROBE})
+             : set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, int{IPV6_PMTUDISC_PROBE}))) {
+        return false;
+    }
+    if (v4) {
         return set_option(fd, IPPROTO_IP, IP_RECVERR, kOn) &&
                set_option(fd, IPPROTO_IP, IP_PKTINFO, kOn) && set_multicast_v4(fd, options);
     }

@@ -43,6 +43,7 @@ public:
         /// their IPv6 kin, no privilege needed); 0: the routing table decides.
         unsigned interface = 0;
         int multicast_ttl = 2;      ///< UDA 2.0 section 1.3.3 default.
+        bool dont_fragment = false; ///< What is larger than the path's MTU is lost, not cut.
         bool reuse_address = false; ///< Share the port with other programs (multicast listeners).
     };
     /// \a from is the sender; \a payload is valid during the call. At most 64 KiB.

@@ -21,6 +21,13 @@ constexpr int kCloserLooks = 5; // sockets between the last that lived and the f
 constexpr int kRounds = 3;
 constexpr int kActiveExchanges = 4; // over three seconds
 constexpr seconds kLongest{7200};
+// Ethernet, PPPoE, tunnels of several kinds, IPv6's least, and what every host must take.
+constexpr std::array kMtus = {1500, 1492, 1480, 1472, 1464, 1460, 1452, 1440, 1432,
+                              1420, 1412, 1400, 1380, 1360, 1320, 1280, 1200, 576};
+constexpr int kHeaders = 28;            // IPv4 and UDP
+constexpr std::size_t kTooLarge = 2000; // for any Ethernet: must be cut
+constexpr std::size_t kPadding = 1500;
+constexpr std::size_t kTooLargeForOne = 1472; // UDP payload of one Ethernet frame
 
 stun::TransactionId make_id() {
     return net::random_bytes<12>();
@@ -238,6 +245,85 @@ void HairpinRun::try_next_server() {
         });
 }
 
+MtuRun::MtuRun(Loop loop, MeasureRequest request, ChainParts parts, Handler handler)
+    : MeasureRun(std::move(loop), std::move(request), std::move(parts)),
+      handler_(std::move(handler)) {
+}
+
+void MtuRun::cancel() {
+    MeasureRun::cancel();
+    handler_ = nullptr;
+    sockets_.clear();
+}
+
+void MtuRun::fail(Error error) {
+    if (const auto handler = std::exchange(handler_, nullptr)) handler(std::move(error));
+}
+
+void MtuRun::measure(const std::vector<Endpoint>& servers) {
+    candidates_ = servers;
+    try_next_server();
+}
+
+void MtuRun::try_next_server() {
+    if (candidates_.empty()) return fail({Errc::Timeout, "no STUN server answers"});
+    const auto server = candidates_.front();
+    candidates_.erase(candidates_.begin());
+    std::vector<StunConversation::Question> whole;
+    for (const int mtu : kMtus)
+        whole.push_back({.to = server, .size = static_cast<std::size_t>(mtu - kHeaders)});
+    const std::vector<StunConversation::Question> cut = {
+        {.to = server, .size = kTooLarge}, {.to = server, .padding = kPadding}, {.to = server}};
+    const auto source = source_for(server);
+    pending_ = 2;
+    const auto add = [&](std::vector<StunConversation::Question> questions, Sizes& out,
+                         bool dont_fragment) {
+        sockets_.emplace_back(
+            loop_, source.address, source.interface, SizeTest(std::move(questions), make_id),
+            [this, &out, self = shared_from_this()](const SizeTest& machine) {
+                out = machine.result();
+                if (--pending_ == 0) take();
+            },
+            dont_fragment);
+    };
+    add(std::move(whole), whole_, true);
+    add(cut, cut_, false);
+}
+
+void MtuRun::take() {
+    const bool answered = cut_ && cut_->back() > 0;
+    if (!answered || !whole_) return try_next_server();
+    MtuReport report;
+    const auto largest =
+        std::find_if(whole_->begin(), whole_->end(), [](std::size_t answer) { return answer > 0; });
+    if (largest == whole_->end()) {
+        report.mtu = {0, Confidence::Inconclusive, "nothing of any size came back"};
+    } else {
+        const auto index = static_cast<std::size_t>(largest - whole_->begin());
+        report.mtu = {kMtus.at(index), Confidence::Proved,
+                      index == 0 ? "the largest that was tried got through"
+                                 : "it got through, and " + std::to_string(kMtus.at(index - 1)) +
+                                       " bytes did not, five times"};
+    }
+    const auto out = cut_->at(0);
+    const auto in = cut_->at(1);
+    report.fragments_out = {out > 0 ? Truth::Yes : Truth::No,
+                            out > 0 ? Confidence::Proved : Confidence::Likely,
+                            out > 0 ? "a question of 2000 bytes was answered"
+                                    : "a question of 2000 bytes was not answered, a short one was"};
+    if (in > kTooLargeForOne) {
+        report.fragments_in = {Truth::Yes, Confidence::Proved,
+                               "an answer of " + std::to_string(in) + " bytes arrived"};
+    } else {
+        report.fragments_in = {Truth::Unknown,
+                               in > 0 ? Confidence::UnsupportedByServer : Confidence::Inconclusive,
+                               in > 0 ? "the server does not make its answers longer (PADDING)"
+                                      : "a long answer was asked for, and none came"};
+    }
+    const auto handler = std::exchange(handler_, nullptr);
+    if (handler) handler(report);
+}
+
 Attempt measure_lifetime(const Loop& loop, MeasureRequest request,
                          std::function<void(Result<LifetimeReport>)> handler,
                          std::function<void(std::string_view)> progress) {
@@ -250,6 +336,12 @@ Attempt measure_hairpin(const Loop& loop, MeasureRequest request,
                         std::function<void(Result<Finding<Hairpin>>)> handler) {
     return attempt_of(loop, std::make_shared<HairpinRun>(loop, std::move(request),
                                                          ChainParts::real(), std::move(handler)));
+}
+
+Attempt measure_mtu(const Loop& loop, MeasureRequest request,
+                    std::function<void(Result<MtuReport>)> handler) {
+    return attempt_of(loop, std::make_shared<MtuRun>(loop, std::move(request), ChainParts::real(),
+                                                     std::move(handler)));
 }
 
 } // namespace natterjack

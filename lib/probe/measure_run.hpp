@@ -15,8 +15,10 @@
 #include "net/resolver.hpp"
 #include "net/udp_socket.hpp"
 #include "probe/reach.hpp"
+#include "probe/test_socket.hpp"
 #include "proto/hairpin_test.hpp"
 #include "proto/mapping_age.hpp"
+#include "proto/size_test.hpp"
 
 namespace natterjack {
 
@@ -157,6 +159,29 @@ private:
     Handler handler_;
     std::vector<Endpoint> candidates_;
     std::list<SocketPair<HairpinTest>> pairs_;
+};
+
+class MtuRun final : public MeasureRun {
+public:
+    using Handler = std::function<void(Result<MtuReport>)>;
+
+    MtuRun(Loop loop, MeasureRequest request, ChainParts parts, Handler handler);
+    void cancel() override;
+
+private:
+    using Sizes = std::optional<std::vector<std::size_t>>;
+
+    void measure(const std::vector<Endpoint>& servers) override;
+    void fail(Error error) override;
+    void try_next_server();
+    void take();
+
+    Handler handler_;
+    std::vector<Endpoint> candidates_;
+    std::list<TestSocket<SizeTest>> sockets_;
+    Sizes whole_; // by kMtus, uncut
+    Sizes cut_;   // a large question; one that has the server send a large answer
+    int pending_ = 0;
 };
 
 } // namespace natterjack

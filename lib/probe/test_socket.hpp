@@ -26,9 +26,10 @@ public:
     /// Starts at once. Calls \a done once, never before returning; when no socket could be had,
     /// the machine has no result then.
     TestSocket(const Loop& loop, const IpAddress& source, unsigned interface, Machine machine,
-               Handler done)
+               Handler done, bool dont_fragment = false)
         : machine_(std::move(machine)), done_(std::move(done)), timer_(loop) {
-        auto socket = net::UdpSocket::open(loop, {.bind = {source, 0}, .interface = interface});
+        auto socket = net::UdpSocket::open(
+            loop, {.bind = {source, 0}, .interface = interface, .dont_fragment = dont_fragment});
         if (!socket) {
             timer_.start_at(net::now(), [this] { finish(); });
             return;

@@ -50,7 +50,7 @@ std::vector<Side> possibilities(const FamilyReport& family) {
 }
 
 struct Peer {
-    const char* name;
+    const char* name = "";
     Side side;
     bool dependent = false;
     bool guessable = false;
@@ -59,7 +59,7 @@ struct Peer {
 const std::array<Peer, 6>& peers() {
     using M = MappingBehaviour;
     using F = FilteringBehaviour;
-    static const std::array<Peer, 6> kPeers = {{
+    static const std::array<Peer, 6> list = {{
         {"none", {M::None, F::EndpointIndependent}},
         {"eif", {M::EndpointIndependent, F::EndpointIndependent}},
         {"adf", {M::EndpointIndependent, F::AddressDependent}},
@@ -67,7 +67,7 @@ const std::array<Peer, 6>& peers() {
         {"sequential", {M::AddressAndPortDependent, F::AddressAndPortDependent}, true, true},
         {"random", {M::AddressAndPortDependent, F::AddressAndPortDependent}, true, false},
     }};
-    return kPeers;
+    return list;
 }
 
 bool is_guessable(const PortAllocation& ports) {

@@ -16,7 +16,7 @@ constexpr std::size_t kAcross = 1; // the question to the other's external endpo
 
 } // namespace
 
-HairpinTest::HairpinTest(const Endpoint& server, StunConversation::MakeId make_id)
+HairpinTest::HairpinTest(const Endpoint& server, const StunConversation::MakeId& make_id)
     : server_(server), first_(make_id), second_(make_id) {
 }
 

@@ -17,7 +17,7 @@ namespace natterjack {
 /// section 4.5, RFC 4787 section 6).
 class HairpinTest {
 public:
-    HairpinTest(const Endpoint& server, StunConversation::MakeId make_id);
+    HairpinTest(const Endpoint& server, const StunConversation::MakeId& make_id);
 
     void start(TimePoint now);
     void handle_datagram(int lane, const Endpoint& from, ByteView payload, TimePoint now);

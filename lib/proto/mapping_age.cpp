@@ -14,7 +14,7 @@ constexpr Duration kBetweenExchanges{1000};
 
 } // namespace
 
-MappingAge::MappingAge(const Setup& setup, StunConversation::MakeId make_id)
+MappingAge::MappingAge(const Setup& setup, const StunConversation::MakeId& make_id)
     : setup_(setup), subject_(make_id), asker_(make_id) {
 }
 

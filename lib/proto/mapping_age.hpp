@@ -39,7 +39,7 @@ public:
         NoContact ///< It does not answer at all.
     };
 
-    MappingAge(const Setup& setup, StunConversation::MakeId make_id);
+    MappingAge(const Setup& setup, const StunConversation::MakeId& make_id);
 
     void start(TimePoint now);
     void handle_datagram(int lane, const Endpoint& from, ByteView payload, TimePoint now);

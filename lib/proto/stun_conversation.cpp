@@ -8,6 +8,8 @@ namespace natterjack {
 
 namespace {
 
+constexpr std::uint16_t kIgnored = 0xfffe; // RFC 8489 section 18.3: optional, and not assigned
+
 std::vector<std::uint8_t> encode_question(const StunConversation::Question& question,
                                           const stun::TransactionId& id) {
     stun::Message message{.transaction = id};
@@ -22,6 +24,11 @@ std::vector<std::uint8_t> encode_question(const StunConversation::Question& ques
     if (question.padding > 0) {
         message.add(stun::AttributeType::Padding, std::vector<std::uint8_t>(question.padding));
     }
+    auto bytes = stun::encode(message);
+    constexpr std::size_t kAttributeHeader = 4;
+    if (question.size < bytes.size() + kAttributeHeader) return bytes;
+    message.attributes.push_back(
+        {kIgnored, std::vector<std::uint8_t>(question.size - bytes.size() - kAttributeHeader)});
     return stun::encode(message);
 }
 

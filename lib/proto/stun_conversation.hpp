@@ -35,6 +35,9 @@ public:
         Endpoint to;
         std::optional<stun::ChangeRequest> change;  ///< RFC 5780 section 7.2.
         std::optional<std::uint16_t> response_port; ///< RFC 5780 section 7.5.
+        /// Make the message that long, by an attribute that nobody knows and everybody ignores: a
+        /// multiple of 4, 24 or more; 0: as long as it is.
+        std::size_t size = 0;
         std::size_t padding = 0; ///< Bytes of PADDING (RFC 5780 section 7.6); 0: none.
     };
     struct Answer {

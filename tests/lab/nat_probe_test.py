@@ -52,6 +52,12 @@ def measure(*arguments):
     return json.loads(done.stdout) if done.stdout.strip() else done.stderr
 
 
+def small_packets():
+    """Inside a lab: nat-probe mtu, with a link that takes no more than 1400 bytes."""
+    subprocess.run([lab.NAT_LAB, "exec", "router-a", "--", "ip", "link", "set", "wan0", "mtu", "1400"], check=True)
+    return measure("mtu")
+
+
 def no_network():
     subprocess.run(["ip", "route", "flush", "table", "all"], check=False, capture_output=True)
     return probe([])
@@ -87,7 +93,7 @@ STACKS = {  # SPEC: (exit code, verdict, carrier's NAT)
 }
 
 if __name__ == "__main__":
-    lab.serve(probe, probe6, one_dead, lie, measure, no_network)
+    lab.serve(probe, probe6, one_dead, lie, measure, small_packets, no_network)
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(4) as pool:
         runs = {spec: pool.submit(lab.inside, ["--nat", spec], probe, [])
                 for spec in [*CELLS, *STACKS, "none", "home", "none,firewall", "blocked"]}
@@ -104,6 +110,8 @@ if __name__ == "__main__":
                                 "--longest", "8")
         loops = {kind: pool.submit(lab.inside, ["--nat", f"eim/eif,hairpin={kind}"], measure, "hairpin")
                  for kind in ("off", "external")}
+        sizes = {"1500": pool.submit(lab.inside, ["--nat", "eim/apdf"], measure, "mtu"),
+                 "1400": pool.submit(lab.inside, ["--nat", "eim/apdf"], small_packets)}
         nothing = pool.submit(lab.inside, ["--nat", "eim/apdf"], no_network)
 
         for spec, (code, verdict) in CELLS.items():
@@ -178,6 +186,13 @@ if __name__ == "__main__":
                 "lifetime of an active flow", found)
         t.equal({kind: run.result()["value"] for kind, run in loops.items()},
                 {"off": "no", "external": "external-source"}, "hairpin")
+
+        t.equal({name: str(run.result()["mtu"]["value"]) for name, run in sizes.items()}, {"1500": "1500", "1400": "1400"},
+                "mtu: the largest packet that gets through")
+        t.equal(sizes["1500"].result()["fragments_in"]["value"], "yes", "and fragments come in")
+        t.equal({spec: runs[spec].result()["report"]["families"]["v4"]["tcp"]["mapping"]["value"]
+                 for spec in ("none", "eim/apdf", "adm/apdf", "apdm/apdf")},
+                {"none": "none", "eim/apdf": "eim", "adm/apdf": "adm", "apdm/apdf": "apdm"}, "TCP's mapping")
 
         everything = [*runs.values(), *lies.values(), *mapped.values(), *newer.values(), quick, dead, silent]
         t.equal(validate([run.result()["report"] for run in everything]), "", "all JSON is as the schema says")

@@ -4,6 +4,7 @@
 
 #include "proto/changed_answer.hpp"
 #include "proto/mapping_test.hpp"
+#include "proto/size_test.hpp"
 #include "tests/support/virtual_nat.hpp"
 
 namespace natterjack {
@@ -347,6 +348,29 @@ TEST(PortCollision, IsNotTakenForDependence) {
         const auto said = host.mapping(four_endpoints());
         EXPECT_NE(said.mapping.value, Mapping::AddressDependent);
         EXPECT_NE(said.mapping.value, Mapping::AddressAndPortDependent);
+    }
+}
+
+TEST(SizeTestMachine, TellsWhichSizesCameThrough) {
+    Host host({Mapping::EndpointIndependent, Filtering::EndpointIndependent, true});
+    host.internet.largest = 1372;
+    const auto server = VirtualStunServer{}.primary();
+    const auto started = host.sim.now();
+    SizeTest machine({{.to = server, .size = 1472}, {.to = server, .size = 1372}, {.to = server}},
+                     counted_ids());
+    host.internet.run(machine, 50000);
+    ASSERT_TRUE(machine.result());
+    EXPECT_EQ(machine.result()->at(0), 0U);
+    EXPECT_GT(machine.result()->at(1), 0U);
+    EXPECT_GT(machine.result()->at(2), 0U);
+    EXPECT_EQ(host.sim.now() - started, 1250ms);
+}
+
+TEST(StunQuestion, HasTheSizeThatWasAskedFor) {
+    StunConversation conversation(counted_ids());
+    for (const std::size_t size : {24U, 28U, 1472U, 2000U}) {
+        conversation.ask({.size = size}, TimePoint{1h}, 1s);
+        EXPECT_EQ(conversation.poll_transmit()->payload.size(), size);
     }
 }
 

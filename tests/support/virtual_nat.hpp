@@ -190,6 +190,7 @@ public:
 
     VirtualNat nat;
     std::vector<VirtualStunServer> servers{{}};
+    std::size_t largest = 65507;                                  ///< Longer datagrams are lost.
     static constexpr IpAddress kHost = IpAddress::v4(0xC0A8010A); // 192.168.1.10
     static constexpr Duration kOneWay{40};
 
@@ -217,7 +218,7 @@ private:
     void transmit(const Endpoint& local, const Datagram& sent, Machine& machine,
                   std::function<void()>& pump) {
         const Endpoint seen = nat.send(local, sent.to);
-        if (is_lost()) return;
+        if (is_lost() || sent.payload.size() > largest) return;
         sim_.after(kOneWay, [this, seen, sent, local, &machine, &pump] {
             const auto request = stun::decode(sent.payload);
             if (!request) return;

@@ -4,9 +4,10 @@
 namespace nat_probe {
 
 const std::vector<Command>& commands() {
-    static const std::vector<Command> kCommands = {
+    static const std::vector<Command> list = {
         {"lifetime", "How long the NAT remembers a mapping that is not used", lifetime},
         {"hairpin", "Do hosts behind this NAT reach each other by its outer address?", hairpin},
+        {"mtu", "The largest packet that gets through, and whether fragments do", mtu},
         {"alloc", "How the NAT chooses ports, by many samples", alloc},
         {"hops", "Which routers stand on the way, and how many translate", hops},
         {"qualify", "What servers can be asked: do they answer from elsewhere?", qualify, "SERVER",
@@ -14,7 +15,7 @@ const std::vector<Command>& commands() {
         {"explain", "What a word of the report means; without one, all words", explain, "WORD",
          false, false},
     };
-    return kCommands;
+    return list;
 }
 
 } // namespace nat_probe

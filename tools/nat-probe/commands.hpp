@@ -34,6 +34,7 @@ int qualify(const Options& options, Runner& runner);
 /// Measurements that a report does not make by itself.
 int lifetime(const Options& options, Runner& runner);
 int hairpin(const Options& options, Runner& runner);
+int mtu(const Options& options, Runner& runner);
 int explain(const Options& options, Runner& runner);
 
 } // namespace nat_probe

@@ -6,7 +6,7 @@
 namespace nat_probe {
 
 const std::vector<Term>& glossary() {
-    static const std::vector<Term> kTerms = {
+    static const std::vector<Term> list = {
         {"nat", "Network address translation. A router gives what leaves a network another sender "
                 "(its own address and some port) and turns that back for the answers. So many "
                 "hosts share one address, and nobody outside can begin to talk to them."},
@@ -156,7 +156,7 @@ const std::vector<Term>& glossary() {
                         "carrier's NAT; link-local: of one cable; special: other. "
                         "--show-addresses shows them."},
     };
-    return kTerms;
+    return list;
 }
 
 namespace {

@@ -18,6 +18,7 @@ using natterjack::Result;
 using nlohmann::ordered_json;
 
 constexpr int kInterrupted = 128 + SIGINT;
+constexpr std::size_t kLabel = 16;
 
 natterjack::MeasureRequest request_of(const Options& options) {
     return {.network = options.request.network,
@@ -50,6 +51,27 @@ void print(const char* label, const Finding<LifetimeSpan>& finding) {
                           : "; longer was not looked for";
     }
     std::cout << label << text << " [" << to_string(finding.confidence) << "]\n";
+}
+
+template<class T>
+ordered_json found(const Finding<T>& finding, const ordered_json& value) {
+    return {{"value", value},
+            {"confidence", std::string(to_string(finding.confidence))},
+            {"evidence", finding.evidence}};
+}
+
+ordered_json found(const Finding<natterjack::Truth>& finding) {
+    return found(finding, std::string(to_string(finding.value)));
+}
+
+template<class T>
+void print_line(std::string label, const std::string& value, const Finding<T>& finding) {
+    label.resize(kLabel, ' ');
+    std::cout << label
+              << wrap(value + " [" + std::string(to_string(finding.confidence)) + "] - " +
+                          finding.evidence,
+                      kLabel)
+              << '\n';
 }
 
 /// RFC 4787 section 4.3: two minutes at least, and five are better.
@@ -97,26 +119,49 @@ int lifetime(const Options& options, Runner& runner) {
 int hairpin(const Options& options, Runner& runner) {
     runner.on_interrupt([&] { runner.quit(kInterrupted); });
     runner.announce("sending to this network's own external address");
-    const auto attempt = natterjack::measure_hairpin(
-        runner.loop(), request_of(options),
-        [&](const Result<Finding<natterjack::Hairpin>>& result) {
+    const auto attempt =
+        natterjack::measure_hairpin(runner.loop(), request_of(options),
+                                    [&](const Result<Finding<natterjack::Hairpin>>& result) {
+                                        runner.hush();
+                                        if (!result) return runner.quit(fail(result.error()));
+                                        const auto value = std::string(to_string(result->value));
+                                        if (options.json) {
+                                            auto out = found(*result, value);
+                                            out["schema"] = "nat-probe-hairpin/1";
+                                            std::cout << out.dump(2) << '\n';
+                                        } else {
+                                            print_line("hairpin", value, *result);
+                                        }
+                                        runner.quit(tool_support::kDone);
+                                    });
+    return runner.run();
+}
+
+int mtu(const Options& options, Runner& runner) {
+    runner.on_interrupt([&] { runner.quit(kInterrupted); });
+    runner.announce("sending packets of many sizes");
+    const auto attempt = natterjack::measure_mtu(
+        runner.loop(), request_of(options), [&](const Result<natterjack::MtuReport>& result) {
             runner.hush();
             if (!result) return runner.quit(fail(result.error()));
-            const auto value = std::string(to_string(result->value));
+            const auto size = result->mtu.confidence >= natterjack::Confidence::Likely
+                                  ? ordered_json(result->mtu.value)
+                                  : ordered_json();
             if (options.json) {
-                std::cout << ordered_json{{"schema", "nat-probe-hairpin/1"},
-                                          {"value", value},
-                                          {"confidence",
-                                           std::string(to_string(result->confidence))},
-                                          {"evidence", result->evidence}}
+                std::cout << ordered_json{{"schema", "nat-probe-mtu/1"},
+                                          {"mtu", found(result->mtu, size)},
+                                          {"fragments_out", found(result->fragments_out)},
+                                          {"fragments_in", found(result->fragments_in)}}
                                  .dump(2)
                           << '\n';
             } else {
-                std::cout << "hairpin         "
-                          << wrap(value + " [" + std::string(to_string(result->confidence)) +
-                                      "] - " + result->evidence,
-                                  16)
-                          << '\n';
+                const auto bytes = size.is_null() ? std::string("unknown")
+                                                  : std::to_string(result->mtu.value) + " bytes";
+                print_line("mtu", bytes, result->mtu);
+                print_line("fragments out", std::string(to_string(result->fragments_out.value)),
+                           result->fragments_out);
+                print_line("fragments in", std::string(to_string(result->fragments_in.value)),
+                           result->fragments_in);
             }
             runner.quit(tool_support::kDone);
         });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// \brief What a diagnosis looks at only on request: how long mappings live, and hairpinning.
+/// \brief What a diagnosis looks at only on request: how long mappings live, hairpinning, packet
+/// sizes.
 #pragma once
 
 #include <chrono>
@@ -53,5 +54,17 @@ struct LifetimeReport {
 [[nodiscard]] NATTERJACK_API Attempt
 measure_hairpin(const Loop& loop, MeasureRequest request,
                 std::function<void(Result<Finding<Hairpin>>)> handler);
+
+struct MtuReport {
+    /// Bytes of the largest IP packet that got through to a server uncut, of those that were tried.
+    Finding<int> mtu;
+    Finding<Truth> fragments_out; ///< A packet that was cut arrived there.
+    Finding<Truth> fragments_in;  ///< A packet that the server's side cut arrived here.
+};
+
+/// Which packet sizes get through to a server, and whether fragments do. About two seconds, over
+/// IPv4. Errors as measure_hairpin().
+[[nodiscard]] NATTERJACK_API Attempt measure_mtu(const Loop& loop, MeasureRequest request,
+                                                 std::function<void(Result<MtuReport>)> handler);
 
 } // namespace natterjack
