@@ -144,7 +144,7 @@ Result<void> PathFinder::start() {
     if (const auto gathered = agent_->gather(); !gathered) return gathered;
     for (const auto& socket : agent_->sockets()) sockets_.emplace_back(loop_, socket);
     resolve_servers();
-    start_mapping();
+    if (config_.map) map_port();
     refresh_timer_.start_after(kStunRefresh, [this] { refresh_reflexive(); });
     done_waiting();
     return {};
@@ -269,8 +269,8 @@ void PathFinder::refresh_reflexive() {
     }
 }
 
-void PathFinder::start_mapping() {
-    if (!config_.map || config_.relay_only) return;
+void PathFinder::map_port() {
+    if (config_.relay_only || mapping_) return;
     // The gateway on the best way out leads to the socket there.
     const auto socket = std::find_if(sockets_.begin(), sockets_.end(), [](const Socket& each) {
         const auto& address = each.local.address;

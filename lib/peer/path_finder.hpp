@@ -27,7 +27,7 @@ namespace natterjack::peer {
 /// What a session asks of every round.
 struct FinderConfig {
     bool controlling = true;
-    bool map = true;
+    bool map = true; ///< At once.
     bool relay_only = false;
     bool allow_loopback = false;
     NetworkChoice network;
@@ -64,6 +64,8 @@ public:
 
     /// \retval Errc::NoNetwork  no address can be bound
     Result<void> start();
+    /// Has the gateways map the port, after a start() with FinderConfig::map off.
+    void map_port();
     /// No handler any more.
     void mute();
 
@@ -113,7 +115,6 @@ private:
     void ask_where(Socket& socket, const Endpoint& server);
     void take_reflexive(Socket& socket, const Endpoint& mapped);
     void refresh_reflexive();
-    void start_mapping();
     void take_mapping(const Result<PortMapping::Mapped>& result);
     [[nodiscard]] const sdp::Candidate* host_candidate(const Endpoint& base) const;
     [[nodiscard]] sdp::Candidate derived(const Endpoint& base, const Endpoint& external,

@@ -138,11 +138,57 @@ std::chrono::microseconds Session::elapsed() const {
 void Session::start() {
     if (over()) return;
     started_ = net::now();
+    begin_signalling();
+}
+
+void Session::gather(std::function<void()> on_news) {
+    started_ = net::now();
+    invited_ = false;
+    on_news_ = std::move(on_news);
+    if (const auto begun = begin_round(); !begun) {
+        fail(begun.error());
+        return;
+    }
+    publish();
+}
+
+void Session::tell_news() {
+    if (!on_news_) return;
+    loop_.post([weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (!self || !self->on_news_) return;
+        self->publish();
+        self->on_news_();
+    });
+}
+
+std::vector<sdp::Candidate> Session::candidates() const {
+    const auto& finder = active_ ? active_ : next_;
+    return finder ? finder->candidates() : std::vector<sdp::Candidate>();
+}
+
+void Session::invite(PeerHandlers handlers) {
+    auto wanted = std::make_shared<const PeerHandlers>(std::move(handlers));
+    {
+        const std::lock_guard lock(mutex_);
+        std::swap(handlers_, wanted);
+    }
+    invited_ = true;
+    loop_.post([self = shared_from_this()] {
+        self->on_news_ = nullptr;
+        if (self->over()) return;
+        self->begin_signalling();
+    });
+}
+
+void Session::begin_signalling() {
     if (options_.restart) {
         auto watch = net::NetworkWatch::open(loop_, kSettle, [this] { handle_network_change(); });
         if (watch) network_watch_ = *std::move(watch);
     }
-    if (const auto begun = begin_round(); !begun) {
+    if (next_) {
+        if (finder_config_.map) next_->map_port(); // the rest has been gathered
+    } else if (const auto begun = begin_round(); !begun) {
         fail(begun.error());
         return;
     }
@@ -179,6 +225,7 @@ Result<void> Session::begin_round() {
     if (!addresses) return addresses.error();
     auto config = finder_config_;
     config.addresses = *std::move(addresses);
+    config.map = config.map && invited_;
     described_ = false;
     said_end_ = false;
     next_ = std::make_shared<PathFinder>(loop_, std::move(config), finder_handlers(++round_));
@@ -191,6 +238,7 @@ PathFinder::Handlers Session::finder_handlers(std::uint64_t round) {
     return {
         .on_candidate =
             [this, round](const sdp::Candidate& each) {
+                tell_news();
                 if (round == round_ && described_ && options_.trickle) {
                     say_candidate(each, (next_ ? next_ : active_)->ufrag());
                 }
@@ -221,6 +269,7 @@ void Session::handle_gathered(std::uint64_t round) {
     if (over() || round != round_) return;
     if (!timings_.gathered) timings_.gathered = elapsed();
     publish();
+    tell_news();
     const auto& finder = next_ ? next_ : active_;
     if (!described_) {
         say_description(); // one that waited for this
@@ -669,6 +718,7 @@ void Session::end(PeerState state, std::optional<Error> error) {
     if (over()) return;
     const auto self = shared_from_this();
     ended_ = true;
+    tell_news();
     if (secure_) {
         secure_->close(net::now());
         while (auto datagram = secure_->poll_transmit()) transmit(*datagram);

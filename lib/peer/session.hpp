@@ -44,10 +44,18 @@ public:
     Result<void> send_datagram(ByteView datagram);
     [[nodiscard]] std::size_t max_datagram() const { return max_datagram_; }
     [[nodiscard]] std::size_t max_message() const { return max_message_; }
+    /// Ends gather(): from now on it signals, by \a handlers.
+    void invite(PeerHandlers handlers);
+    [[nodiscard]] bool is_invited() const { return invited_; }
     /// The PeerSession was destroyed: no handler any more, and the session ends.
     void abandon();
 
     void start();
+    /// Instead of start(): looks for its own addresses, asks no gateway for a port and tells nobody
+    /// anything. \a on_news: called, never inside libnice, when more of them is known.
+    void gather(std::function<void()> on_news);
+    /// All of its own candidates so far, shown to the peer or not.
+    [[nodiscard]] std::vector<sdp::Candidate> candidates() const;
     void restart();
     void close();
 
@@ -75,6 +83,8 @@ private:
     // Rounds of ICE.
     Result<void> begin_round();
     [[nodiscard]] PathFinder::Handlers finder_handlers(std::uint64_t round);
+    void begin_signalling();
+    void tell_news();
     void take_remote(const sdp::Description& remote);
     void handle_gathered(std::uint64_t round);
     void handle_path(std::uint64_t round, const PeerPath& path);
@@ -122,6 +132,7 @@ private:
     std::atomic<std::uint64_t> bytes_sent_ = 0;
     std::atomic<std::uint64_t> bytes_received_ = 0;
     std::atomic<bool> ended_ = false;
+    std::atomic<bool> invited_ = true;
     std::mutex outgoing_mutex_; // guards the next: datagrams from other threads
     std::deque<std::vector<std::uint8_t>> outgoing_;
 
@@ -130,6 +141,7 @@ private:
     PeerTimings timings_;
     TimePoint started_{};
     unsigned restarts_ = 0;
+    std::function<void()> on_news_; // while it gathers only
 
     std::uint64_t session_id_ = 0;
     std::uint64_t version_ = 0;

@@ -48,6 +48,22 @@ struct Path {
     }
 };
 
+/// Whether it maps a port on a gateway, which is to be asked, renewed and told of the end. Our own
+/// address and an invitation are nothing that a gateway would know of.
+[[nodiscard]] constexpr bool is_a_gateways(Strategy strategy) noexcept {
+    return strategy != Strategy::Direct && strategy != Strategy::Ice;
+}
+
+namespace peer {
+class Session;
+} // namespace peer
+
+/// What `ice` gives in the place of a gateway's mapping.
+struct Invitation {
+    Reach reach = Reach::InvitedPeer;
+    std::shared_ptr<peer::Session> session; ///< Has not told anybody anything yet.
+};
+
 /// A mapping that a gateway granted, with all that renewing and deleting it takes.
 struct Mapping {
     Strategy strategy = Strategy::Direct;
@@ -71,6 +87,7 @@ struct Mapping {
     /// first one's, with the external endpoint of the last and the shortest lifetime. Empty: one
     /// NAT.
     std::vector<Mapping> hops;
+    std::optional<Invitation> invitation; ///< Of `ice`, and of no other.
 };
 
 /// What to ask the gateway for.

@@ -44,6 +44,7 @@ std::unique_ptr<Mapper> make_mapper(Strategy strategy, [[maybe_unused]] const Lo
 #else
         break;
 #endif
+    case Strategy::Ice: break; // no gateway's; see ChainParts::make_ice
     }
     return nullptr;
 }

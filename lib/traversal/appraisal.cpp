@@ -51,7 +51,7 @@ OpeningHop to_hop(const Mapping& mapping) {
 }
 
 std::vector<OpeningHop> hops_of(const Mapping& mapping) {
-    if (mapping.strategy == Strategy::Direct) return {};
+    if (mapping.strategy == Strategy::Direct || mapping.invitation) return {};
     if (mapping.hops.empty()) return {to_hop(mapping)};
     std::vector<OpeningHop> out;
     for (const Mapping& hop : mapping.hops) out.push_back(to_hop(hop));
@@ -75,7 +75,8 @@ void appraise(const Mapping& mapping, const Surroundings& around, OpeningInfo& i
     info.external = mapping.external;
     info.lifetime = mapping.lifetime;
     info.hops = hops_of(mapping);
-    info.reach = reach_of(mapping.external.address, around.seen);
+    info.reach = mapping.invitation ? mapping.invitation->reach
+                                    : reach_of(mapping.external.address, around.seen);
     info.note.clear();
     info.evidence.clear();
     if (info.reach == Reach::BehindAnotherNat) {

@@ -30,6 +30,8 @@ struct ChainParts {
     /// How long a stage waits for those that are preferred to it.
     Duration head_start = Race::StageRules{}.head_start;
     std::function<std::shared_ptr<LeaseKeeper>(const Loop&)> keeper_of;
+    /// The stage that invites a peer, for Strategy::Ice: from libnatterjack-ice, else empty.
+    std::function<std::unique_ptr<Mapper>(const Loop& loop, const OpenRequest& request)> make_ice;
 
     [[nodiscard]] static ChainParts real();
 };

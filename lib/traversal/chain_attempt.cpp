@@ -101,7 +101,8 @@ void ChainAttempt::start() {
         const bool direct = stage.strategy == Strategy::Direct;
         auto& rule = rules.emplace_back();
         rule.group = group;
-        rule.last_resort = direct && !request_.prove; // proved, it is the first choice
+        // Proved, our own address is the first choice.
+        rule.last_resort = (direct && !request_.prove) || stage.strategy == Strategy::Ice;
         rule.head_start = direct ? ChainProofs::kDirectHeadStart : parts_.head_start;
         // Whoever was silent the last time need not be waited for; it may still answer.
         const auto* memory = stage.path.memory.get();
@@ -182,6 +183,7 @@ void ChainAttempt::prepare_proofs() {
         });
     }
     for (const Stage& stage : stages_) {
+        if (stage.strategy == Strategy::Ice) continue;
         proofs_->prepare(stage.path, is_open_already(stage.path));
     }
 }
@@ -215,32 +217,40 @@ Result<void> ChainAttempt::lay_out_stages() {
     }
     const auto network = parts_.read_network();
     if (!network) return network.error();
-    const auto add = [&](Strategy strategy, const Path& path) {
-        auto mapper = parts_.make_mapper(strategy, loop_, path);
+    const auto add_stage = [&](std::unique_ptr<Mapper> mapper, const Path& path) {
         if (!mapper) return; // not part of this build
         Stage& stage = stages_.emplace_back();
         stage.rank = stages_.size() - 1;
+        stage.strategy = mapper->strategy();
         stage.mapper = std::move(mapper);
-        stage.strategy = strategy;
         stage.path = path;
-        stage.line.strategy = strategy;
+        stage.line.strategy = stage.strategy;
         stage.line.gateway = path.gateway;
         stage.line.message = "no answer yet";
+    };
+    const auto add = [&](Strategy strategy, const Path& path) {
+        add_stage(parts_.make_mapper(strategy, loop_, path), path);
+    };
+    const auto wanted = [&](Strategy strategy) {
+        return std::find(strategies_.begin(), strategies_.end(), strategy) != strategies_.end();
     };
     auto paths = choose_paths(*network, request_.network);
     if (!paths && paths.error().code != Errc::NoNetwork) return paths.error();
     for (Path& path : paths.value_or({})) {
         path.memory = keeper_->memory_of(path, parts_.journal);
         for (const Strategy strategy : strategies_) {
-            if (strategy != Strategy::Direct) add(strategy, path);
+            if (is_a_gateways(strategy)) add(strategy, path);
         }
     }
-    const bool direct =
-        std::find(strategies_.begin(), strategies_.end(), Strategy::Direct) != strategies_.end();
-    if (direct && !request_.internal_address && !request_.network.gateway) {
+    // What the host itself can be reached by, without a gateway.
+    const bool own = !request_.internal_address && !request_.network.gateway;
+    if (own && wanted(Strategy::Direct)) {
         for (const Path& path : public_addresses(*network, request_.network)) {
             add(Strategy::Direct, path);
         }
+    }
+    if (own && wanted(Strategy::Ice) && parts_.make_ice) {
+        add_stage(parts_.make_ice(loop_, request_), {});
     }
     if (stages_.empty() && !paths) return paths.error();
     return {};
@@ -249,7 +259,7 @@ Result<void> ChainAttempt::lay_out_stages() {
 void ChainAttempt::ask(std::size_t index) {
     Stage& stage = stages_[index];
     if (proofs_ && stage.strategy == Strategy::Direct) return; // its proof is its answer
-    const bool single_question = stage.strategy != Strategy::Igd;
+    const bool single_question = stage.strategy != Strategy::Igd && stage.strategy != Strategy::Ice;
     if (stages_.size() == 1 && single_question) {
         race_->answered(index, started_); // nothing to choose from: ask for the mapping itself
         return;
@@ -319,7 +329,7 @@ void ChainAttempt::take_back(Stage& stage) {
 }
 
 void ChainAttempt::map(std::size_t index) {
-    if (!proofs_ || stages_[index].strategy == Strategy::Direct) {
+    if (!proofs_ || !is_a_gateways(stages_[index].strategy)) {
         ask_for_mapping(index);
         return;
     }
@@ -341,7 +351,8 @@ void ChainAttempt::ask_for_mapping(std::size_t index) {
         race_->failed(index, net::now());
         return; // pump() is on its way to what follows
     }
-    const bool unasked = stages_.size() == 1 && stage.strategy != Strategy::Igd;
+    const bool unasked =
+        stages_.size() == 1 && stage.strategy != Strategy::Igd && stage.strategy != Strategy::Ice;
     const bool early = unasked && !proofs_;
     const auto until = std::min(deadline_, early ? started_ + kSilence
                                                  : net::now() + (unasked ? kSilence : kMapLimit));
@@ -353,7 +364,7 @@ void ChainAttempt::ask_for_mapping(std::size_t index) {
 // What an earlier run, or this opening on its earlier way, has left there is taken over, with its
 // secret. False: a live process has it.
 bool ChainAttempt::inherit(Stage& stage) {
-    if (stage.strategy == Strategy::Direct) return true;
+    if (!is_a_gateways(stage.strategy)) return true;
     Mapping wanted{.strategy = stage.strategy,
                    .transport = request_.transport,
                    .internal = request_for(stage).internal,
@@ -438,7 +449,7 @@ void ChainAttempt::judge(std::size_t index) {
 
 bool ChainAttempt::may_look_beyond(const Stage& stage) const {
     const auto& external = stage.mapping.external.address;
-    return parts_.trace_hops && stage.strategy != Strategy::Direct && !external.is_unspecified() &&
+    return parts_.trace_hops && is_a_gateways(stage.strategy) && !external.is_unspecified() &&
            reach_of(external, around_->seen) == Reach::BehindAnotherNat;
 }
 
@@ -474,7 +485,7 @@ void ChainAttempt::handle_outer(std::size_t index, OuterSearch::Answer answer) {
 void ChainAttempt::settle(std::size_t index) {
     const Stage& stage = stages_[index];
     const auto& external = stage.mapping.external;
-    const bool may_be_proved = proofs_ && stage.strategy != Strategy::Direct &&
+    const bool may_be_proved = proofs_ && is_a_gateways(stage.strategy) &&
                                reach_of(external.address, around_->seen) == Reach::Anyone;
     if (!may_be_proved || net::now() >= deadline_ - kAnswerSlack) return finish(index);
     proofs_->prove(stage.path, external, [this, index](ProofVerdict verdict) {
@@ -498,8 +509,10 @@ void ChainAttempt::finish(std::size_t index) {
     const auto self = shared_from_this();
     const Stage& stage = stages_[index];
     const bool refuted = stage.proof && stage.proof->proof == Proof::Refuted;
-    const auto reach = reach_of(stage.mapping.external.address, around_->seen);
-    race_->mapped(index, net::now(), reach == Reach::Anyone && !refuted);
+    // An invited peer is more than nobody: what an invitation gives need not be better.
+    const bool reaches = stage.mapping.invitation ||
+                         reach_of(stage.mapping.external.address, around_->seen) == Reach::Anyone;
+    race_->mapped(index, net::now(), reaches && !refuted);
     pump();
 }
 
@@ -547,11 +560,12 @@ void ChainAttempt::add_proof(const Stage& stage, OpeningInfo& info) const {
         info.proof_level = stage.proof->level;
         info.proof_evidence = stage.proof->evidence;
     } else if (request_.prove) {
-        info.proof_evidence = request_.internal_address
-                                  ? "not tried: the port leads to another host"
-                              : info.reach == Reach::BehindAnotherNat
-                                  ? "not tried: the mapping ends behind another NAT"
-                                  : "not tried: the deadline was too near";
+        info.proof_evidence =
+            request_.internal_address ? "not tried: the port leads to another host"
+            : info.reach == Reach::BehindAnotherNat
+                ? "not tried: the mapping ends behind another NAT"
+            : stage.mapping.invitation ? "not tried: nobody gets in but a peer that is invited"
+                                       : "not tried: the deadline was too near";
     }
 }
 
@@ -663,8 +677,10 @@ Lease ChainAttempt::lease_of(std::size_t index) {
         stage.mapper = std::make_unique<StackedMapper>(loop_, parts_.make_mapper, stage.path,
                                                        std::move(stage.mapper), *stage.outer);
     }
-    const auto make = [make = parts_.make_mapper, strategy = stage.strategy, loop = loop_,
-                       path = stage.path, outer = stage.outer]() -> std::unique_ptr<Mapper> {
+    const auto make = [make = parts_.make_mapper, make_ice = parts_.make_ice, request = request_,
+                       strategy = stage.strategy, loop = loop_, path = stage.path,
+                       outer = stage.outer]() -> std::unique_ptr<Mapper> {
+        if (strategy == Strategy::Ice) return make_ice(loop, request);
         auto mapper = make(strategy, loop, path);
         if (!outer) return mapper;
         return std::make_unique<StackedMapper>(loop, make, path, std::move(mapper), *outer);

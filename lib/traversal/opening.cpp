@@ -20,6 +20,7 @@ std::string_view to_string(Strategy strategy) noexcept {
     case Strategy::Igd: return "igd";
     case Strategy::Pcp: return "pcp";
     case Strategy::NatPmp: return "nat-pmp";
+    case Strategy::Ice: return "ice";
     }
     return "unknown";
 }

@@ -2,6 +2,7 @@
 #include "traversal/opening_state.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "traversal/paths.hpp"
@@ -36,8 +37,15 @@ OpeningState::~OpeningState() {
 
 void OpeningState::start(Lease lease) {
     lease_ = std::move(lease);
+    hold_session();
     write_journal();
     enroll();
+}
+
+void OpeningState::hold_session() {
+    const auto& invitation = lease_.mapping.invitation;
+    const std::lock_guard lock(mutex_);
+    session_ = invitation ? invitation->session : nullptr;
 }
 
 void OpeningState::enroll() {
@@ -57,6 +65,11 @@ OpeningInfo OpeningState::info() const {
 void OpeningState::on_changed(Opening::ChangeHandler handler) {
     const std::lock_guard lock(mutex_);
     handler_ = std::move(handler);
+}
+
+std::shared_ptr<peer::Session> OpeningState::take_session() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(session_, nullptr);
 }
 
 void OpeningState::abandon(std::shared_ptr<OpeningState> self) {
@@ -144,6 +157,13 @@ void OpeningState::lapse() {
 }
 
 bool OpeningState::has_lost_its_way(const net::Network& network) {
+    if (lease_.mapping.strategy == Strategy::Ice) {
+        // A session that was taken finds its own way.
+        const std::lock_guard lock(mutex_);
+        homeless_ = session_ && !network.owner_of(lease_.mapping.internal.address) &&
+                    !network.default_routes.empty();
+        return homeless_;
+    }
     const auto is_ours = [this](const Path& path) {
         return path.gateway == lease_.path.gateway && path.source == lease_.path.source &&
                path.interface == lease_.path.interface;
@@ -173,6 +193,7 @@ void OpeningState::settle_in(Lease lease, Appraisal appraise, const Story& story
     if (!is_same_mapping(former, lease.mapping)) erase_from_journal(former);
     if (const auto id = std::exchange(enrolled_, std::nullopt)) parts_.keeper->depart(*id);
     lease_ = std::move(lease);
+    hold_session();
     parts_.appraise = std::move(appraise);
     {
         const std::lock_guard lock(mutex_);
@@ -261,6 +282,7 @@ void OpeningState::handle_move(Result<Mapping> result) {
     if (result) {
         lease_ = std::exchange(better_, {});
         lease_.mapping = *result;
+        hold_session();
         enroll();
         take(*std::move(result));
         return;
@@ -281,6 +303,7 @@ void OpeningState::close(std::function<void(Result<void>)> done) {
     dismiss();
     relocation_.reset();
     attached_.reset();
+    std::ignore = take_session(); // nobody will
     auto keep = net::keep_until_done(loop_, shared_from_this());
     const auto finish = [this, keep](const Result<void>& result) {
         finish_close(result);
@@ -312,10 +335,9 @@ void OpeningState::release() {
     write_journal();
 }
 
-// The host's own address is nothing that a gateway would have to forget.
 void OpeningState::write_journal() {
     is_journalled_ = true;
-    if (lease_.mapping.strategy == Strategy::Direct) return;
+    if (!is_a_gateways(lease_.mapping.strategy)) return;
     JournalEntry entry{.mapping = lease_.mapping, .owner = parts_.keeper->process()};
     if (lease_.mapping.lifetime.count() != 0) {
         entry.ends = std::chrono::system_clock::now() + lease_.mapping.lifetime;
@@ -327,7 +349,7 @@ void OpeningState::write_journal() {
 
 void OpeningState::erase_from_journal(const Mapping& mapping) {
     is_journalled_ = false;
-    if (mapping.strategy == Strategy::Direct) return;
+    if (!is_a_gateways(mapping.strategy)) return;
     parts_.keeper->write(parts_.journal, {.entry = {.mapping = mapping}, .erase = true});
 }
 

@@ -77,6 +77,8 @@ public:
     // Any thread.
     [[nodiscard]] OpeningInfo info() const;
     void on_changed(Opening::ChangeHandler handler);
+    /// What an `ice` opening carries, for its first asker; null for all others.
+    [[nodiscard]] std::shared_ptr<peer::Session> take_session();
     /// The Opening was destroyed: no handler any more, and the mapping goes. Takes the Opening's
     /// reference along, so that the last one is dropped on the loop.
     static void abandon(std::shared_ptr<OpeningState> self);
@@ -89,6 +91,7 @@ public:
     [[nodiscard]] bool has_lost_its_way(const net::Network& network) override;
 
 private:
+    void hold_session();
     void enroll();
     void dismiss();
     void ask_again(bool restored);
@@ -119,7 +122,8 @@ private:
     std::shared_ptr<void> relocation_; // under way
     enum class Phase { Open, Closing, Closed, Released } phase_ = Phase::Open;
 
-    mutable std::mutex mutex_; // guards the two below
+    mutable std::mutex mutex_; // guards those below
+    std::shared_ptr<peer::Session> session_;
     OpeningInfo info_;
     Opening::ChangeHandler handler_;
 };

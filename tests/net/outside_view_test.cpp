@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/fake_stun.hpp"
 #include "tests/support/loop_runner.hpp"
 #include "tests/support/mapper_fixture.hpp"
 #include "tests/support/netns.hpp"
@@ -13,37 +14,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const IpAddress kSeen = IpAddress::v4(0x19007107);
-
-/// A STUN server at the gateway's address, on any port, that says everybody comes from kSeen.
-class Server {
-public:
-    explicit Server(const Loop& loop) {
-        const test::InRouter there;
-        auto socket = net::UdpSocket::open(loop, {.bind = {test::kGateway, 0}});
-        EXPECT_TRUE(socket);
-        if (!socket) return;
-        socket_ = *std::move(socket);
-        socket_->on_datagram([this](const Endpoint& from, ByteView payload) {
-            const auto request = stun::decode(payload);
-            if (!request) return;
-            ++requests;
-            stun::Message answer{.kind = stun::Class::Success, .transaction = request->transaction};
-            answer.add(stun::AttributeType::XorMappedAddress,
-                       stun::xor_address({kSeen, from.port}, request->transaction));
-            (void)socket_->send(from, stun::encode(answer));
-        });
-    }
-
-    [[nodiscard]] HostPort name() const {
-        return {test::kGateway.to_string(), socket_->local().port};
-    }
-
-    int requests = 0;
-
-private:
-    std::unique_ptr<net::UdpSocket> socket_;
-};
+constexpr IpAddress kSeen = test::FakeStun::kSeen;
+using Server = test::FakeStun;
 
 class OutsideViewTest : public testing::Test {
 protected:

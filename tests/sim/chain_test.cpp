@@ -15,6 +15,8 @@ using test::ScriptedHouse;
 constexpr auto kOutside = "25.0.113.7:6667";
 const std::vector<Strategy> kAll = {Strategy::Direct, Strategy::Igd, Strategy::Pcp,
                                     Strategy::NatPmp};
+const std::vector<Strategy> kAllWithIce = {Strategy::Direct, Strategy::Igd, Strategy::Pcp,
+                                           Strategy::NatPmp, Strategy::Ice};
 const Error kSilent{Errc::Timeout, "nobody answered"};
 
 class ChainTest : public testing::Test {
@@ -360,6 +362,87 @@ TEST_F(ChainTest, SaysThatThereIsNoNetwork) {
     start();
     ASSERT_TRUE(result_ && !*result_);
     EXPECT_EQ(result_->error().error.code, Errc::NoNetwork);
+}
+
+TEST_F(ChainTest, InvitesAPeerWhenNothingHereMaps) {
+    for (const auto reach : {Reach::InvitedPeer, Reach::Relayed}) {
+        start({.port = 6667, .transport = Transport::Tcp}, kAllWithIce);
+        fire(house_.ice().probe, Service{}); // knows at once, and has to wait
+        fire(house_.at(Strategy::Igd).probe, kSilent);
+        fire(house_.at(Strategy::Pcp).probe, kSilent);
+        EXPECT_EQ(house_.ice().maps, 0);
+        fire(house_.at(Strategy::NatPmp).probe, kSilent);
+        ASSERT_EQ(house_.ice().maps, 1);
+        EXPECT_EQ(house_.ice().request.transport, Transport::Tcp);
+        fire(house_.ice().map, house_.invite(kOutside, reach));
+        const auto info = opened();
+        EXPECT_EQ(info.strategy, Strategy::Ice);
+        EXPECT_EQ(info.reach, reach);
+        EXPECT_EQ(info.external.to_string(), kOutside);
+        EXPECT_TRUE(info.hops.empty());
+        ASSERT_EQ(info.story.size(), 4U);
+        EXPECT_EQ(info.story[3].strategy, Strategy::Ice);
+        EXPECT_EQ(info.story[3].outcome, StoryLine::Outcome::Opened);
+        TearDown();
+        house_.ice() = {};
+    }
+}
+
+TEST_F(ChainTest, DoesNotInviteWhileAGatewayMaps) {
+    start({.port = 6667}, kAllWithIce);
+    fire(house_.ice().probe, Service{});
+    fire(house_.at(Strategy::Igd).probe, Service{});
+    fire(house_.at(Strategy::Igd).map, house_.grant(Strategy::Igd, kOutside));
+    EXPECT_EQ(opened().strategy, Strategy::Igd);
+    EXPECT_EQ(opened().story.back().outcome, StoryLine::Outcome::Spare);
+    EXPECT_EQ(house_.ice().maps, 0);
+    runner_.run_pending();
+    EXPECT_EQ(house_.ice().alive, 0); // nobody was told of it
+}
+
+TEST_F(ChainTest, InvitesAPeerRatherThanReachNobody) {
+    start({.port = 6667}, {Strategy::NatPmp, Strategy::Ice});
+    fire(house_.ice().probe, Service{});
+    fire(house_.at(Strategy::NatPmp).probe, Service{});
+    fire(house_.at(Strategy::NatPmp).map, house_.grant(Strategy::NatPmp, "100.64.0.7:6667"));
+    fire(house_.ice().map, house_.invite(kOutside, Reach::InvitedPeer));
+    EXPECT_EQ(opened().reach, Reach::InvitedPeer);
+    EXPECT_EQ(house_.at(Strategy::NatPmp).unmaps, 1);
+}
+
+TEST_F(ChainTest, ReportsAPortBehindAnotherNatWhenNobodyCanBeInvited) {
+    start({.port = 6667}, {Strategy::NatPmp, Strategy::Ice});
+    fire(house_.at(Strategy::NatPmp).probe, Service{});
+    fire(house_.at(Strategy::NatPmp).map, house_.grant(Strategy::NatPmp, "100.64.0.7:6667"));
+    EXPECT_FALSE(result_);
+    fire(house_.ice().probe, Error{Errc::NotFound, "no server is named"});
+    EXPECT_EQ(opened().reach, Reach::BehindAnotherNat);
+    EXPECT_EQ(opened().story[1].message, "no server is named");
+}
+
+TEST_F(ChainTest, ClosingEndsAnInvitation) {
+    start({.port = 6667}, {Strategy::Igd, Strategy::Ice});
+    fire(house_.ice().probe, Service{});
+    fire(house_.at(Strategy::Igd).probe, kSilent);
+    fire(house_.ice().map, house_.invite(kOutside, Reach::InvitedPeer));
+    ASSERT_EQ(opened().strategy, Strategy::Ice);
+    bool closed = false;
+    (*result_)->close([&](const Result<void>& done) { closed = done.has_value(); });
+    runner_.run_pending();
+    ASSERT_EQ(house_.ice().unmaps, 1);
+    fire(house_.ice().unmap, Result<void>());
+    EXPECT_TRUE(closed);
+}
+
+TEST_F(ChainTest, ACancelledAttemptTakesItsInvitationBack) {
+    start({.port = 6667}, {Strategy::Igd, Strategy::Ice});
+    fire(house_.ice().probe, Service{});
+    fire(house_.at(Strategy::Igd).probe, kSilent);
+    ASSERT_EQ(house_.ice().maps, 1);
+    attempt_.cancel();
+    runner_.run_pending();
+    EXPECT_EQ(house_.ice().alive, 0);
+    EXPECT_EQ(answers_, 0);
 }
 
 } // namespace

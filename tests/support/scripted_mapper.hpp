@@ -50,7 +50,21 @@ public:
                             keeper = std::make_shared<LeaseKeeper>(loop, LeaseKeeper::Senses::Numb);
                         }
                         return keeper;
-                    }};
+                    },
+                .make_ice = [this](const Loop&, const OpenRequest&) -> std::unique_ptr<Mapper> {
+                    return std::make_unique<ScriptedMapper>(Strategy::Ice, Path{},
+                                                            calls_of(Strategy::Ice, {}));
+                }};
+    }
+
+    /// The stage that no gateway answers for.
+    [[nodiscard]] Calls& ice() { return at(Strategy::Ice, {}); }
+
+    [[nodiscard]] Mapping invite(const char* external, Reach reach) {
+        auto out = grant(Strategy::Ice, external, {});
+        out.lifetime = Lifetime(0);
+        out.invitation = Invitation{.reach = reach, .session = nullptr};
+        return out;
     }
 
     /// Says yes to every removal that waits: for the end of a test.

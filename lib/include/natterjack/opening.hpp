@@ -22,7 +22,8 @@ enum class Strategy : std::uint8_t {
     Direct, ///< The host's own public address.
     Igd,    ///< UPnP Internet Gateway Device, versions 1 and 2.
     Pcp,    ///< Port Control Protocol (RFC 6887).
-    NatPmp  ///< NAT Port Mapping Protocol (RFC 6886).
+    NatPmp, ///< NAT Port Mapping Protocol (RFC 6886).
+    Ice     ///< A session with an invited peer (RFC 8445): natterjack/peer_session.hpp.
 };
 
 /// Who can use an opening.
@@ -49,7 +50,7 @@ enum class ProofLevel : std::uint8_t {
     NewAddress     ///< From an address that this host had never sent to.
 };
 
-/// "direct", "igd", "pcp", "nat-pmp".
+/// "direct", "igd", "pcp", "nat-pmp", "ice".
 [[nodiscard]] NATTERJACK_API std::string_view to_string(Strategy strategy) noexcept;
 /// "anyone", "invited-peer", "relayed", "behind-another-nat".
 [[nodiscard]] NATTERJACK_API std::string_view to_string(Reach reach) noexcept;
@@ -106,12 +107,12 @@ struct OpeningInfo {
     /// Granted, in seconds; 0: the gateway keeps it until it is deleted (or, for `direct`, there is
     /// nothing to expire).
     std::chrono::seconds lifetime{0};
-    IpAddress gateway; ///< Whose mapping it is; unspecified for `direct`.
+    IpAddress gateway; ///< Whose mapping it is; unspecified for `direct` and `ice`.
     std::string description;
     /// Empty, or one English line that a user should see (behind another NAT, other port, ...).
     std::string note;
     /// The gateways that lead here, ours first: one, or two where a NAT stands behind another.
-    /// Empty for `direct`.
+    /// Empty for `direct` and `ice`.
     std::vector<OpeningHop> hops;
     /// For an opening that is behind another NAT: what shows it, one English line each.
     std::vector<std::string> evidence;
@@ -119,6 +120,7 @@ struct OpeningInfo {
 };
 
 class OpeningState;
+class PeerSession;
 
 /// Owns a mapping: renewed while this lives, removed when it is closed or destroyed. Move-only.
 ///
@@ -154,6 +156,7 @@ public:
     explicit Opening(std::shared_ptr<OpeningState> state);
 
 private:
+    friend class PeerSession; // which is taken out of an `ice` opening
     std::shared_ptr<OpeningState> state_;
 };
 

@@ -96,6 +96,10 @@ public:
     ///                                cannot make a certificate
     [[nodiscard]] static Result<PeerSession> create(const Loop& loop, PeerOptions options,
                                                     PeerHandlers handlers);
+    /// The session of an `ice` opening (make_chain_with_ice()), once: it begins to signal, and from
+    /// now on lives on its own, whatever becomes of the opening.
+    /// \retval Errc::InvalidArgument  no `send`, or the opening carries no session (any more)
+    [[nodiscard]] static Result<PeerSession> take(Opening& opening, PeerHandlers handlers);
     PeerSession(PeerSession&& other) noexcept;
     PeerSession& operator=(PeerSession&& other) noexcept;
     ~PeerSession();
@@ -133,5 +137,17 @@ private:
     explicit PeerSession(std::shared_ptr<peer::Session> session);
     std::shared_ptr<peer::Session> session_;
 };
+
+/// The chain with `ice` as its last stage. Where nothing maps the port for anyone, the opening then
+/// has reach `invited-peer` (or `relayed`) and carries a session: take it, and exchange its lines
+/// with the peer's session.
+///
+/// \a session: what that is like; its payload is Channels for a TCP request, whose connection a
+/// reliable channel carries. What it does not name comes from the request (network, STUN servers)
+/// or `servers.conf`. \a only: of available_strategies() and Strategy::Ice; empty: all.
+///
+/// An opening by another strategy carries none; PeerSession::create() makes one at any time.
+[[nodiscard]] NATTERJACK_API std::unique_ptr<Traversal>
+make_chain_with_ice(const Loop& loop, PeerOptions session, std::vector<Strategy> only = {});
 
 } // namespace natterjack
