@@ -332,20 +332,31 @@ Result<void> Journal::apply(const std::vector<JournalChange>& changes,
 
 Claim Journal::claim(const Mapping& wanted, const std::string& hardware, const net::Process& owner,
                      Clock::time_point now) const {
-    const auto is_it = [&](const JournalEntry& entry) {
-        return is_same_mapping(entry.mapping, wanted) && !has_ended(entry, now) &&
+    const auto is_port = [&](const JournalEntry& entry) {
+        return entry.mapping.gateway == wanted.gateway &&
+               entry.mapping.transport == wanted.transport &&
+               entry.mapping.internal == wanted.internal && !has_ended(entry, now) &&
                may_be_same_hardware(entry.hardware, hardware);
     };
+    const auto is_foreign = [&](const JournalEntry& entry) {
+        return is_port(entry) && entry.owner != owner && net::may_be_alive(entry.owner);
+    };
     const auto known = read_contents(); // most of the time there is nothing to write
-    if (!known || std::none_of(known->entries.begin(), known->entries.end(), is_it)) return {};
+    if (!known || std::none_of(known->entries.begin(), known->entries.end(), is_port)) return {};
     Claim claim;
     const auto written = update(now, [&](Contents& contents) {
-        const auto found = std::find_if(contents.entries.begin(), contents.entries.end(), is_it);
-        if (found == contents.entries.end()) return;
-        const bool foreign = found->owner != owner && net::may_be_alive(found->owner);
-        claim.ownership = foreign ? Ownership::Foreign : Ownership::Inherited;
-        claim.entry = *found;
-        if (!foreign) found->owner = owner;
+        auto& entries = contents.entries;
+        auto found = std::find_if(entries.begin(), entries.end(), is_foreign);
+        if (found != entries.end()) {
+            claim = {Ownership::Foreign, *found};
+            return;
+        }
+        found = std::find_if(entries.begin(), entries.end(), [&](const JournalEntry& entry) {
+            return is_port(entry) && entry.mapping.strategy == wanted.strategy;
+        });
+        if (found == entries.end()) return;
+        claim = {Ownership::Inherited, *found};
+        found->owner = owner;
     });
     // Without the lock nobody may be sure.
     if (!written && claim.ownership == Ownership::Inherited) return {};

@@ -81,8 +81,8 @@ public:
                        std::chrono::system_clock::time_point now) const;
 
     /// Takes over, for \a owner, the mapping that \a wanted names (see is_same_mapping()) on the
-    /// gateway with this hardware address, unless a live process has it. Of two processes that try,
-    /// one gets it.
+    /// gateway with this hardware address. Foreign when a live process leads that port to the same
+    /// place, by whichever strategy. Of two processes that try, one gets it.
     [[nodiscard]] Claim claim(const Mapping& wanted, const std::string& hardware,
                               const net::Process& owner,
                               std::chrono::system_clock::time_point now) const;

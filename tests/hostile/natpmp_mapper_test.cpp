@@ -94,13 +94,27 @@ TEST_F(NatPmpMapper, TakesNotAuthorizedForSwitchedOff) {
     EXPECT_EQ(client_.probe().error().code, Errc::Refused);
 }
 
-TEST_F(NatPmpMapper, SuggestsTheInternalPortRatherThanNone) {
+TEST_F(NatPmpMapper, LeavesTheChoiceToTheGateway) {
     auto request = udp_request();
     request.external_port = 0;
     const auto mapping = client_.map(request);
     ASSERT_TRUE(mapping);
-    EXPECT_EQ(fake_.last_natpmp_map()->suggested_external_port, 1234);
+    EXPECT_EQ(fake_.last_natpmp_map()->suggested_external_port, 0);
     EXPECT_EQ(mapping->note, "");
+    request.renew = *mapping;
+    ASSERT_TRUE(client_.map(request));
+    EXPECT_EQ(fake_.last_natpmp_map()->suggested_external_port, mapping->external.port);
+}
+
+// RouterOS: "unable to allocate port for mapping *:0" (tailscale issue 13785).
+TEST_F(NatPmpMapper, SuggestsTheInternalPortWhereNoneIsRefused) {
+    fake_.behaviour.refuses_no_suggestion = true;
+    auto request = udp_request();
+    request.external_port = 0;
+    const auto mapping = client_.map(request);
+    ASSERT_TRUE(mapping) << mapping.error().message;
+    EXPECT_EQ(fake_.last_natpmp_map()->suggested_external_port, 1234);
+    EXPECT_EQ(mapping->external.port, 1234);
 }
 
 TEST_F(NatPmpMapper, DeletesWithExternalPortZero) {

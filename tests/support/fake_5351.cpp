@@ -223,6 +223,10 @@ std::optional<Fake5351::Bytes> Fake5351::answer_natpmp(const Endpoint& from, con
                                  .internal_port = asked->internal_port,
                                  .external_port = 0,
                                  .lifetime = Lifetime(0)};
+    const bool deletes = asked->lifetime.count() == 0;
+    if (behaviour.refuses_no_suggestion && asked->suggested_external_port == 0 && !deletes) {
+        response.result = natpmp::ResultCode::OutOfResources;
+    }
     if (response.result != natpmp::ResultCode::Success) {
         return behaviour.natpmp_short_errors ? refusal(opcode, response.result) : encode(response);
     }

@@ -51,9 +51,10 @@ public:
         bool knows_third_party = false; ///< Else UNSUPP_OPTION.
         natpmp::ResultCode natpmp_address_result = natpmp::ResultCode::Success;
         natpmp::ResultCode natpmp_map_result = natpmp::ResultCode::Success;
-        bool natpmp_short_errors = false;               ///< Refusals in eight bytes.
-        std::optional<Lifetime> lifetime;               ///< Granted instead of the one asked for.
-        std::set<std::uint16_t> taken;                  ///< External ports of somebody else.
+        bool refuses_no_suggestion = false; ///< NAT-PMP: external port 0 is out of resources.
+        bool natpmp_short_errors = false;   ///< Refusals in eight bytes.
+        std::optional<Lifetime> lifetime;   ///< Granted instead of the one asked for.
+        std::set<std::uint16_t> taken;      ///< External ports of somebody else.
         IpAddress external = IpAddress::v4(0x19007101); ///< 25.0.113.1.
         /// What to send instead of the answer that would be right. Empty: that answer.
         std::function<std::vector<Reply>(const Bytes& request, const Bytes& answer)> spoil;

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "keeper.hpp"
 #include "open_ports.hpp"
 #include "output.hpp"
 
@@ -68,20 +69,17 @@ int keep(const Options& options, Runner& runner) {
     std::unique_ptr<OpenPorts> opening;
     bool closing = false;
     bool open = false;
-    const auto say = [&options](const std::string& event, const OpeningInfo& info) {
-        Report line(options);
-        line.add(to_row(info));
-        line.add(info.story);
-        line.print_event(event);
-    };
+    Keeper keeper(options);
     const auto close = [&](int exit_code) {
         if (closing) return;
         closing = true;
+        keeper.stopping();
         opening->cancel(); // what is not open yet shall not be
         std::size_t pending = 0;
         const auto end = [&, exit_code] {
             const bool done = exit_code == tool_support::kDone;
-            runner.quit(done && !written(std::cout) ? tool_support::kInternal : exit_code);
+            const int code = done && !written(std::cout) ? tool_support::kInternal : exit_code;
+            keeper.when_idle([&runner, code] { runner.quit(code); });
         };
         for (Port& port : opening->ports()) {
             if (port.outcome && *port.outcome) ++pending;
@@ -92,7 +90,7 @@ int keep(const Options& options, Runner& runner) {
             if (!port.outcome || !*port.outcome) continue;
             (*port.outcome)->close([&, left, end](const natterjack::Result<void>& result) {
                 if (result) {
-                    say("closed", (*port.outcome)->info());
+                    keeper.tell("closed", port.name, (*port.outcome)->info());
                 } else {
                     std::cerr << "nat-map: cannot close " << port.name << ": "
                               << result.error().message << '\n';
@@ -102,8 +100,8 @@ int keep(const Options& options, Runner& runner) {
         }
     };
     // Nobody hears what happens to the ports: then they are not kept.
-    const auto tell = [&](const std::string& event, const OpeningInfo& info) {
-        say(event, info);
+    const auto tell = [&](const std::string& event, const Port& port, const OpeningInfo& info) {
+        keeper.tell(event, port.name, info);
         if (!closing && !written(std::cout)) close(tool_support::kInternal);
     };
     runner.on_interrupt([&] { close(open ? tool_support::kDone : kInterrupted); });
@@ -118,12 +116,13 @@ int keep(const Options& options, Runner& runner) {
         open = true;
         for (Port& port : opening->ports()) {
             Opening& kept = **port.outcome;
-            tell("opened", kept.info());
-            kept.on_changed(
-                [&tell](Opening::Change change, const OpeningInfo&, const OpeningInfo& after) {
-                    tell(change == Opening::Change::Lost ? "lost" : "moved", after);
-                });
+            tell("opened", port, kept.info());
+            kept.on_changed([&tell, &port](Opening::Change change, const OpeningInfo&,
+                                           const OpeningInfo& after) {
+                tell(change == Opening::Change::Lost ? "lost" : "moved", port, after);
+            });
         }
+        keeper.ready();
     });
     return runner.run();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// \brief Opens all ports that were asked for, side by side.
+/// \brief Opens all ports that were asked for, side by side; of a port that is asked for with TCP
+/// and UDP both, under one number outside if that can be had.
 #pragma once
 
 #include <functional>
@@ -18,6 +19,7 @@ namespace nat_map {
 struct Port {
     natterjack::OpenRequest request;
     std::string name; ///< "6667/tcp"
+    int tries = 0;    ///< To have the number of the other transport.
     std::optional<natterjack::Result<natterjack::Opening, natterjack::OpenFailure>> outcome;
 };
 
@@ -33,7 +35,14 @@ public:
     void cancel() { attempts_.clear(); }
 
 private:
+    using Outcome = natterjack::Result<natterjack::Opening, natterjack::OpenFailure>;
+
     void start(std::size_t index);
+    void take(std::size_t index, Outcome outcome);
+    void unite(std::size_t index);
+    void end(std::size_t count);
+
+    const bool paired_; ///< Two transports of one port are to have one number outside.
 
     std::unique_ptr<natterjack::Traversal> chain_;
     std::vector<Port> ports_;

@@ -28,6 +28,9 @@ Examples:
   nat-map delete 6667 tcp         close it again
   nat-map external                the gateway's external address
   nat-map keep 6667 tcp           open, renew, report changes; Ctrl-C closes
+  nat-map keep 6667 both --exec 'update-tracker "$NAT_MAP_EXTERNAL_PORT"'
+  nat-map keep 1 both --external 0 --lifetime 60 --gateway 10.2.0.1 --via nat-pmp
+                                  a port of a VPN provider's choice
 
 Exit status: 0 done, 1 nothing here opens ports, 2 the gateway refused,
 64 usage, 69 no network, 70 internal error. See nat-map(1).
@@ -40,7 +43,8 @@ struct Words {
     std::string via = "auto";
     std::string gateway;
     std::string source;
-    std::uint16_t external = 0;
+    std::optional<std::uint16_t> external; ///< 0: the gateway's choice.
+    std::uint32_t check = 60;
     std::uint32_t lifetime = 7200;
     double timeout = 5;
 };
@@ -93,7 +97,7 @@ void read_words(const Words& words, Options& options) {
         if (options.ports.size() > 1) throw CLI::ValidationError("--to", "goes with one port");
         options.to = *to;
     }
-    if (words.external != 0 && options.ports.size() > 1) {
+    if (words.external.value_or(0) != 0 && options.ports.size() > 1) {
         throw CLI::ValidationError("--external", "goes with one port");
     }
     if (words.via != "auto") {
@@ -109,7 +113,9 @@ void read_words(const Words& words, Options& options) {
     }
     if (std::isnan(words.timeout)) throw CLI::ValidationError("--timeout", "not a number");
     auto& request = options.request;
-    request.external_port = words.external;
+    request.external_port = words.external.value_or(0);
+    request.any_external_port = words.external == 0;
+    request.check_interval = std::chrono::seconds(words.check);
     request.lifetime = std::chrono::seconds(words.lifetime);
     request.deadline = std::chrono::milliseconds(static_cast<std::int64_t>(words.timeout * 1000));
     if (!words.gateway.empty()) request.network.gateway = read_address("--gateway", words.gateway);
@@ -137,9 +143,11 @@ void add_mapping_options(CLI::App* command, Options& options, Words& words) {
     auto& request = options.request;
     command->add_option("--to", words.to, "Lead the port to another host of the local network")
         ->type_name("HOST:PORT");
-    command->add_option("--external", words.external, "The port outside (else the same)")
+    command
+        ->add_option("--external", words.external,
+                     "The port outside (else the same); 0: the gateway's choice")
         ->type_name("PORT")
-        ->check(CLI::Range(1, 65535));
+        ->check(CLI::Range(0, 65535));
     command->add_flag("--exact", request.exact, "Fail rather than take another external port");
     command->add_option("--lifetime", words.lifetime, "For how long")
         ->type_name("SECONDS")
@@ -157,6 +165,17 @@ void add_mapping_options(CLI::App* command, Options& options, Words& words) {
         ->add_option("--turn", request.turn_servers,
                      "For --prove: try it through this relay, too (may be repeated)")
         ->type_name("URL");
+}
+
+void add_keep_options(CLI::App* command, Options& options, Words& words) {
+    command
+        ->add_option("--exec", options.command_to_run,
+                     "Run this at each change, with NAT_MAP_* in its environment")
+        ->type_name("COMMAND");
+    command->add_option("--check", words.check, "Look at the gateway so often between renewals")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(1, 86400))
+        ->capture_default_str();
 }
 
 struct Row {
@@ -203,6 +222,7 @@ Parsed parse_command_line(int argc, char** argv) {
         }
         add_network_options(command, options, words);
         if (row.mapping) add_mapping_options(command, options, words);
+        if (row.name == "keep") add_keep_options(command, options, words);
         command->callback([&, name = row.name] {
             options.command = name;
             read_words(words, options);

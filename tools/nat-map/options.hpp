@@ -22,6 +22,7 @@ struct Options {
     natterjack::OpenRequest
         request; ///< Without port and transport; network and deadline are for all.
     std::optional<natterjack::Endpoint> to;
+    std::string command_to_run; ///< keep's --exec; empty: none.
     bool json = false;
     bool verbose = false;
 };

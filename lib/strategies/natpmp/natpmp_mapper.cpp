@@ -55,6 +55,7 @@ private:
         Mapping mapping; ///< Filled in as the answers come.
         TimePoint deadline;
         MapHandler handler;
+        std::uint16_t suggested = 0; ///< External port.
         bool granted = false;
         std::optional<std::uint64_t> address_request; ///< Under way.
     };
@@ -73,6 +74,7 @@ private:
     [[nodiscard]] std::function<void()> undo(const Wish& wish) const;
 
     void ask_for_address(const std::shared_ptr<Wish>& wish);
+    void send_map(const std::shared_ptr<Wish>& wish);
     void handle_map_answer(const std::shared_ptr<Wish>& wish, const Answer& answer);
     void give_back(const std::shared_ptr<Wish>& wish);
     void drop_address_request(Wish& wish);
@@ -190,22 +192,21 @@ void NatPmpMapper::map(const MappingRequest& request, TimePoint deadline, MapHan
     wish->mapping.gateway = path_.gateway;
     wish->mapping.description = request.description;
 
-    natpmp::MapRequest question{.transport = request.transport,
-                                .internal_port = request.internal.port,
-                                .suggested_external_port = request.external_port,
-                                .lifetime = request.lifetime};
-    if (request.renew && !request.exact) {
-        question.suggested_external_port = request.renew->external.port;
-    }
-    // "Any" is 0 in the RFC, but RouterOS then allocates none at all; the internal port is as good.
-    if (question.suggested_external_port == 0) {
-        question.suggested_external_port = request.internal.port;
-    }
+    wish->suggested = request.external_port;
+    if (request.renew && !request.exact) wish->suggested = request.renew->external.port;
     // A renewal asks again, as the address may have changed.
     if (external_.is_unspecified() || request.renew) ask_for_address(wish);
+    send_map(wish);
+}
+
+void NatPmpMapper::send_map(const std::shared_ptr<Wish>& wish) {
+    const natpmp::MapRequest question{.transport = wish->request.transport,
+                                      .internal_port = wish->request.internal.port,
+                                      .suggested_external_port = wish->suggested,
+                                      .lifetime = wish->request.lifetime};
     ask(
-        question, deadline, [this, wish](const Answer& answer) { handle_map_answer(wish, answer); },
-        undo(*wish));
+        question, wish->deadline,
+        [this, wish](const Answer& answer) { handle_map_answer(wish, answer); }, undo(*wish));
 }
 
 void NatPmpMapper::ask_for_address(const std::shared_ptr<Wish>& wish) {
@@ -231,6 +232,11 @@ void NatPmpMapper::drop_address_request(Wish& wish) {
 }
 
 void NatPmpMapper::handle_map_answer(const std::shared_ptr<Wish>& wish, const Answer& answer) {
+    // "Any" is 0 (RFC 6886 section 3.3), but RouterOS then allocates none at all.
+    if (!answer && answer.error().code == Errc::Refused && wish->suggested == 0) {
+        wish->suggested = wish->request.internal.port;
+        return send_map(wish);
+    }
     if (!answer) {
         drop_address_request(*wish);
         const auto take_back = undo(*wish);
