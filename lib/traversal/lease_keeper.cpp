@@ -69,7 +69,7 @@ Registry& registry() {
 } // namespace
 
 LeaseKeeper::Group::Group(const Loop& loop, Duration check_interval)
-    : board(check_interval, random_fraction), timer(loop) {
+    : board(check_interval, random_fraction), since(net::now()), timer(loop) {
 }
 
 std::shared_ptr<LeaseKeeper> LeaseKeeper::of(const Loop& loop) {
@@ -200,6 +200,9 @@ void LeaseKeeper::handle_announcement(const Path& path, const Announcement& hear
     const auto now = net::now();
     auto& epoch = heard.protocol == EpochCheck::Rule::Pcp ? group.pcp : group.natpmp;
     bool lost = !epoch.goes_on(now, heard.epoch);
+    // Nor may it be younger than a lease, which perhaps another protocol got, whose answers have no
+    // epoch. Two seconds for rounding, as RFC 6886 section 3.6 has it.
+    lost = lost || Duration(heard.epoch) + Duration(2000) < now - group.since;
     // A forged address must not be taken for the gateway's: it is asked.
     const auto known = group.external.find(Strategy::NatPmp);
     if (heard.external && known != group.external.end()) {

@@ -102,6 +102,7 @@ private:
     struct Group {
         explicit Group(const Loop& loop, Duration check_interval);
         LeaseBoard board;
+        TimePoint since; ///< The first of its leases; the gateway's tables are older.
         net::Timer timer;
         std::unique_ptr<GatewayEar> ear;
         EpochCheck pcp{EpochCheck::Rule::Pcp};

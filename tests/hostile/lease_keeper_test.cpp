@@ -107,6 +107,15 @@ TEST_F(LeaseKeeperTest, RestoresANatPmpMappingWhenTheGatewayAnnouncesItsReboot) 
     EXPECT_TRUE(runner_.run_until([this] { return stands_at_5351(); }));
 }
 
+TEST_F(LeaseKeeperTest, RestoresAUpnpMappingWhenTheGatewayAnnouncesAStartByPcp) {
+    open(Strategy::Igd);
+    runner_.run_for(2500ms); // a gateway's seconds are whole ones
+    igd_.table.clear();
+    server_.reboot();
+    server_.announce();
+    EXPECT_TRUE(runner_.run_until([this] { return listed() != nullptr; }));
+}
+
 TEST_F(LeaseKeeperTest, TellsOnceWhenTheGatewayAnnouncesAnotherAddress) {
     open(Strategy::NatPmp);
     const auto before = opening_->info().external;
