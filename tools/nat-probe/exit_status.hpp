@@ -9,25 +9,25 @@ namespace nat_probe {
 
 /// Beside those of tool_support; as in nat-probe(1).
 enum ExitStatus : int {
-    kOpenOrGood = 0,
-    kLimited = 1,
-    kHard = 2,
-    kBlocked = 3,
-    kInconclusive = 4,
-    kExpectationNotMet = 5
+    OpenOrGood = 0,
+    Limited = 1,
+    Hard = 2,
+    Blocked = 3,
+    Inconclusive = 4,
+    ExpectationNotMet = 5
 };
 
 [[nodiscard]] constexpr int exit_status_of(const natterjack::ProbeReport& report) {
     using Class = natterjack::Verdict::Class;
     switch (report.verdict.value) {
     case Class::Open:
-    case Class::Good: return kOpenOrGood;
-    case Class::Limited: return kLimited;
-    case Class::Hard: return kHard;
-    case Class::Blocked: return kBlocked;
+    case Class::Good: return OpenOrGood;
+    case Class::Limited: return Limited;
+    case Class::Hard: return Hard;
+    case Class::Blocked: return Blocked;
     case Class::Unknown: break;
     }
-    return kInconclusive;
+    return Inconclusive;
 }
 
 } // namespace nat_probe

@@ -88,13 +88,12 @@ std::string element(int x, int y, int width, const Station& station) {
     const char* kind = station.barrier ? "barrier" : station.translates ? "nat" : "plain";
     std::string out = "<rect class=\"" + std::string(kind) + "\" x=\"" + number(x) + "\" y=\"" +
                       number(y) + "\" width=\"" + number(width) + "\" height=\"" +
-                      number(kBoxHeight) + "\" rx=\"8\"/><text text-anchor=\"middle\" x=\"" +
-                      middle + "\" y=\"" + number(y + 27) + "\">" + escape_html(station.title) +
-                      "</text>";
+                      number(kBoxHeight) + R"(" rx="8"/><text text-anchor="middle" x=")" + middle +
+                      "\" y=\"" + number(y + 27) + "\">" + escape_html(station.title) + "</text>";
     int at = y + kBoxHeight + kNoteHeight;
     for (const auto& note : station.notes) {
-        out += "<text class=\"note\" text-anchor=\"middle\" x=\"" + middle + "\" y=\"" +
-               number(at) + "\">" + escape_html(note) + "</text>";
+        out += R"(<text class="note" text-anchor="middle" x=")" + middle + "\" y=\"" + number(at) +
+               "\">" + escape_html(note) + "</text>";
         at += kNoteHeight;
     }
     return out;
@@ -184,8 +183,8 @@ std::string peers_html(const std::vector<PeerRow>& peers) {
 std::string glossary_html(const Outline& outline) {
     std::vector<std::string> words;
     const auto add = [&](const std::string& word) {
-        if (find_term(word) && std::find(words.begin(), words.end(), word) == words.end())
-            words.push_back(word);
+        const bool known = std::find(words.begin(), words.end(), word) != words.end();
+        if (find_term(word) != nullptr && !known) words.push_back(word);
     };
     for (const auto& section : outline.sections) {
         add(section.term);

@@ -46,7 +46,7 @@ int show(const Options& options, const ProbeReport& report) {
     if (!options.sections.empty()) exit_code = tool_support::kDone;
     for (const auto& line : unmet(report, options.expected)) {
         std::cerr << "nat-probe: " << line << '\n';
-        exit_code = kExpectationNotMet;
+        exit_code = ExpectationNotMet;
     }
     return exit_code;
 }
