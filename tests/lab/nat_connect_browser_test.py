@@ -356,8 +356,7 @@ def slow_reader(page):
                 await new Promise(done => setTimeout(done, 500));
             }
         })()""")
-        with open(f"/proc/{peer.process.pid}/status", encoding="ascii") as status:
-            resident = int(next(l for l in status if l.startswith("VmRSS")).split()[1]) // 1024
+        resident = connect.resident(peer.process.pid)
         held = page.run("channels.chat.bufferedAmount")
         with open(gate, "w", encoding="ascii") as file:
             file.write("\n")

@@ -219,11 +219,10 @@ def stalled_reader():
             except BlockingIOError:
                 pass
         beside = ask(ports[1], b"abc" * 100000) == b"cba" * 100000
-    status = pathlib.Path(f"/proc/{ours.process.pid}/status").read_text()
-    resident = int(next(l for l in status.splitlines() if l.startswith("VmRSS")).split()[1])
+    resident = connect.resident(ours.process.pid)
     stop.set()
     ours.process.send_signal(signal.SIGINT)
-    return {"pushed MiB": pushed // MIB, "beside it": beside, "resident MiB": resident // 1024,
+    return {"pushed MiB": pushed // MIB, "beside it": beside, "resident MiB": resident,
             "status": ours.process.wait(PATIENCE)}
 
 
