@@ -18,6 +18,15 @@ Error unsafe_location(const Endpoint& responder, const std::string& location) {
                               "): only http to its own numeric address is followed"};
 }
 
+// A device cannot know how we number our links, so a link-local location comes without a zone.
+std::string with_zone_of(const IpAddress& responder, const std::string& location) {
+    if (responder.scope_id() == 0) return location;
+    const auto bracket = location.find(']');
+    if (bracket == std::string::npos || location.find('%') < bracket) return location;
+    return location.substr(0, bracket) + "%25" + std::to_string(responder.scope_id()) +
+           location.substr(bracket);
+}
+
 } // namespace
 
 Result<Endpoint> http_server_of(std::string_view url) {
@@ -27,9 +36,13 @@ Result<Endpoint> http_server_of(std::string_view url) {
     if (!equal_ignoring_case(url.substr(0, kScheme.size()), kScheme)) return error;
     url.remove_prefix(kScheme.size());
     auto authority = std::string(url.substr(0, url.find_first_of("/?#")));
-    if (authority.find(':') == std::string::npos) authority += ":80";
+    const bool has_port = authority.find(':', authority.find(']') + 1) != std::string::npos;
+    if (!has_port) authority += ":80";
+    if (const auto zone = authority.find("%25"); zone != std::string::npos) {
+        authority.erase(zone + 1, 2);
+    }
     const auto server = Endpoint::parse(authority);
-    if (!server || !server->address.is_v4() || server->port == 0) return error;
+    if (!server || server->port == 0) return error;
     const auto& address = server->address;
     if (address.is_unspecified() || address.is_loopback() || address.is_multicast() ||
         address == IpAddress::v4(0xFFFFFFFF)) {
@@ -58,7 +71,14 @@ void SsdpSearch::send_all() {
         if (!settings_.gateway.is_unspecified()) {
             outbox_.push_back({{settings_.gateway, ssdp::kPort}, payload});
         }
-        if (settings_.multicast) outbox_.push_back({{ssdp::kGroup, ssdp::kPort}, payload});
+        if (!settings_.multicast) continue;
+        if (settings_.source.is_v4()) {
+            outbox_.push_back({{ssdp::kGroup, ssdp::kPort}, payload});
+        } else {
+            for (const bool site_local : {false, true}) {
+                outbox_.push_back({{ssdp::group_v6(site_local), ssdp::kPort}, payload});
+            }
+        }
     }
 }
 
@@ -85,16 +105,16 @@ void SsdpSearch::handle_datagram(TimePoint now, const Endpoint& from, ByteView p
     const bool from_gateway = from.address == settings_.gateway;
     if (!response || !is_wanted(*response, from_gateway)) return;
     // The answer's source port is free: some routers do not answer from 1900.
-    const auto server = http_server_of(response->location);
+    const auto location = with_zone_of(from.address, response->location);
+    const auto server = http_server_of(location);
     if (!server || server->address != from.address) {
         if (!refusal_ || from_gateway) refusal_ = unsafe_location(from, response->location);
         return;
     }
     // Others cannot crowd the gateway out.
     const auto limit = from_gateway ? kMaxDevices : kMaxDevices - kGatewayShare;
-    if (seen_.size() >= limit || !seen_.insert(response->location).second) return;
-    SsdpDevice device{from,        *server, response->location, response->target, response->server,
-                      from_gateway};
+    if (seen_.size() >= limit || !seen_.insert(location).second) return;
+    SsdpDevice device{from, *server, location, response->target, response->server, from_gateway};
     if (from_gateway || settings_.gateway.is_unspecified()) {
         ready_.push_back(std::move(device));
     } else {

@@ -94,9 +94,10 @@ private:
 };
 
 /// The numeric host and port of an http URL; everything else is refused: names, "(null)", other
-/// schemes, user names, IPv6, port 0, and what cannot be a device of a local network (loopback,
+/// schemes, user names, port 0, and what cannot be a device of a local network (loopback,
 /// multicast, unspecified).
 /// \retval Errc::Unsafe  not such a URL
+/// An IPv6 zone is written as in RFC 6874 ("%25" and the number).
 [[nodiscard]] Result<Endpoint> http_server_of(std::string_view url);
 
 } // namespace natterjack

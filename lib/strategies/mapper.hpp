@@ -77,7 +77,8 @@ struct Mapping {
         nonce{};              ///< PCP (RFC 6887 section 11.1), kept for the mapping's life.
     std::string control_url;  ///< IGD.
     std::string service_type; ///< IGD.
-    std::string description;  ///< IGD: by it we know our own entries.
+    std::optional<std::uint16_t> pinhole; ///< IGD by IPv6: the router's number for it (UniqueID).
+    std::string description;              ///< IGD: by it we know our own entries.
     std::string note; ///< Empty, or one line that a user should see (permanent lease, other port).
     /// PCP and NAT-PMP: seconds since the gateway's tables began, when it granted this.
     std::optional<Lifetime> epoch;

@@ -8,6 +8,7 @@
 #include <glib.h>
 
 #include "traversal/chain_attempt.hpp"
+#include "traversal/families_attempt.hpp"
 
 namespace natterjack {
 
@@ -54,6 +55,10 @@ Result<void> validate(const OpenRequest& request) {
         return invalid(request.internal_address->to_string() +
                        " is no host of the local network: name an IPv4 unicast address");
     }
+    if (request.internal_address && request.families != Families::Ipv4) {
+        return invalid("a pinhole is for this host's own IPv6 addresses only: for another host ask "
+                       "for IPv4");
+    }
     return {};
 }
 
@@ -71,13 +76,19 @@ Chain::Chain(Loop loop, std::vector<Strategy> strategies, ChainParts parts)
 }
 
 Attempt Chain::open(OpenRequest request, Handler handler) {
-    auto attempt = std::make_shared<ChainAttempt>(loop_, strategies_, parts_, std::move(request),
-                                                  std::move(handler));
-    loop_.post([attempt] { attempt->start(); });
-    return Attempt([loop = loop_, attempt = std::move(attempt)]() mutable {
-        if (loop.is_current()) attempt->cancel();
-        loop.post([attempt = std::move(attempt)] { attempt->cancel(); });
-    });
+    const auto run = [this](auto attempt) {
+        loop_.post([attempt] { attempt->start(); });
+        return Attempt([loop = loop_, attempt = std::move(attempt)]() mutable {
+            if (loop.is_current()) attempt->cancel();
+            loop.post([attempt = std::move(attempt)] { attempt->cancel(); });
+        });
+    };
+    if (request.families != Families::Ipv4) {
+        return run(std::make_shared<FamiliesAttempt>(loop_, strategies_, parts_, std::move(request),
+                                                     std::move(handler)));
+    }
+    return run(std::make_shared<ChainAttempt>(loop_, strategies_, parts_, std::move(request),
+                                              std::move(handler)));
 }
 
 std::vector<Strategy> available_strategies() {

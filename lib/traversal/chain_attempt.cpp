@@ -143,7 +143,8 @@ bool ChainAttempt::clear_away() {
 }
 
 void ChainAttempt::look_from_outside() {
-    if (stun_servers_.empty() || stages_.empty()) return;
+    const bool ipv4 = request_.families == Families::Ipv4; // no NAT hides an IPv6 address
+    if (stun_servers_.empty() || stages_.empty() || !ipv4) return;
     view_ = std::make_unique<OutsideView>(
         loop_, stages_.front().path, stun_servers_, std::min(deadline_, started_ + kSilence),
         [this](std::optional<IpAddress> seen) { handle_view(seen); });
@@ -234,16 +235,19 @@ Result<void> ChainAttempt::lay_out_stages() {
     const auto wanted = [&](Strategy strategy) {
         return std::find(strategies_.begin(), strategies_.end(), strategy) != strategies_.end();
     };
-    auto paths = choose_paths(*network, request_.network);
+    const bool ipv4 = request_.families == Families::Ipv4;
+    auto paths = ipv4 ? choose_paths(*network, request_.network)
+                      : choose_ipv6_paths(*network, request_.network);
     if (!paths && paths.error().code != Errc::NoNetwork) return paths.error();
     for (Path& path : paths.value_or({})) {
         path.memory = keeper_->memory_of(path, parts_.journal);
         for (const Strategy strategy : strategies_) {
+            if (strategy == Strategy::NatPmp && !ipv4) continue; // it has no IPv6
             if (is_a_gateways(strategy)) add(strategy, path);
         }
     }
     // What the host itself can be reached by, without a gateway.
-    const bool own = !request_.internal_address && !request_.network.gateway;
+    const bool own = ipv4 && !request_.internal_address && !request_.network.gateway;
     if (own && wanted(Strategy::Direct)) {
         for (const Path& path : public_addresses(*network, request_.network)) {
             add(Strategy::Direct, path);

@@ -58,6 +58,7 @@ json to_json(const Mapping& mapping) {
                 {"control_url", mapping.control_url},
                 {"service_type", mapping.service_type},
                 {"description", mapping.description}};
+    if (mapping.pinhole) out["pinhole"] = *mapping.pinhole;
     for (const Mapping& hop : mapping.hops) out["hops"].push_back(to_json(hop));
     return out;
 }
@@ -98,6 +99,7 @@ std::optional<Mapping> mapping_from_json(const json& in) {
     mapping.control_url = in.at("control_url").get<std::string>();
     mapping.service_type = in.at("service_type").get<std::string>();
     mapping.description = in.at("description").get<std::string>();
+    if (in.contains("pinhole")) mapping.pinhole = in.at("pinhole").get<std::uint16_t>();
     return mapping;
 }
 

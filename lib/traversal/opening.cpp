@@ -68,12 +68,18 @@ std::string_view to_string(StoryLine::Outcome outcome) noexcept {
 Opening::Opening(std::shared_ptr<OpeningState> state) : state_(std::move(state)) {
 }
 
+Opening::Opening(Opening first, std::vector<Opening> others, Story missed)
+    : state_(std::move(first.state_)), also_(std::move(others)), missed_(std::move(missed)) {
+}
+
 Opening::Opening(Opening&&) noexcept = default;
 
 Opening& Opening::operator=(Opening&& other) noexcept {
     if (this != &other) {
         if (state_) OpeningState::abandon(std::move(state_));
         state_ = std::move(other.state_);
+        also_ = std::move(other.also_);
+        missed_ = std::move(other.missed_);
     }
     return *this;
 }
@@ -83,15 +89,35 @@ Opening::~Opening() {
 }
 
 OpeningInfo Opening::info() const {
-    return state_->info();
+    auto info = state_->info();
+    for (const Opening& other : also_) {
+        info.also.push_back(other.info());
+        auto& story = info.also.back().story;
+        info.story.insert(info.story.end(), story.begin(), story.end());
+        story.clear();
+    }
+    info.story.insert(info.story.end(), missed_.begin(), missed_.end());
+    return info;
 }
 
 void Opening::on_changed(ChangeHandler handler) {
+    for (Opening& other : also_) other.on_changed(handler);
     state_->on_changed(std::move(handler));
 }
 
 void Opening::close(std::function<void(Result<void>)> done) {
-    state_->loop().post([state = state_, done = std::move(done)] { state->close(done); });
+    struct Closing { // of all endpoints; on the loop
+        std::size_t open;
+        std::function<void(Result<void>)> done;
+        Result<void> result{};
+    };
+    const auto closing = std::make_shared<Closing>(Closing{also_.size() + 1, std::move(done)});
+    const auto take = [closing](const Result<void>& result) {
+        if (!result && closing->result) closing->result = result;
+        if (--closing->open == 0) closing->done(closing->result);
+    };
+    for (Opening& other : also_) other.close(take);
+    state_->loop().post([state = state_, take] { state->close(take); });
 }
 
 Result<void> Opening::close() {
@@ -108,6 +134,7 @@ Result<void> Opening::close() {
 }
 
 void Opening::release() {
+    for (Opening& other : also_) other.release();
     state_->loop().post([state = state_] { state->release(); });
 }
 

@@ -16,11 +16,9 @@ Result<void> check(const net::Network& network, const NetworkChoice& choice) {
         return Error{Errc::InvalidArgument,
                      choice.source->to_string() + " is not an address of this host"};
     }
-    if (choice.gateway && (choice.gateway->is_unspecified() || choice.gateway->is_multicast() ||
-                           !choice.gateway->is_v4())) {
+    if (choice.gateway && (choice.gateway->is_unspecified() || choice.gateway->is_multicast())) {
         return Error{Errc::InvalidArgument,
-                     choice.gateway->to_string() +
-                         " cannot be a gateway: an IPv4 unicast address can"};
+                     choice.gateway->to_string() + " cannot be a gateway: a unicast address can"};
     }
     return {};
 }
@@ -69,8 +67,8 @@ Result<Path> path_to(const net::Network& network, const IpAddress& gateway) {
     return path;
 }
 
-Error no_way_out(const NetworkChoice& choice) {
-    std::string what = "this host has no IPv4 default route";
+Error no_way_out(const NetworkChoice& choice, const char* family) {
+    std::string what = std::string("this host has no ") + family + " default route";
     if (!choice.interface.empty()) what += " on interface " + choice.interface;
     if (choice.source) what += " from " + choice.source->to_string();
     return Error{Errc::NoNetwork, what + ": connect to a network, or name the gateway"};
@@ -94,6 +92,10 @@ Result<std::vector<Path>> choose_paths(const net::Network& network, const Networ
         paths.push_back(std::move(path));
     };
     if (choice.gateway) {
+        if (!choice.gateway->is_v4()) {
+            return Error{Errc::InvalidArgument,
+                         choice.gateway->to_string() + " is no IPv4 gateway"};
+        }
         auto path = path_to(network, *choice.gateway);
         if (!path) return path.error();
         add(*std::move(path));
@@ -103,7 +105,38 @@ Result<std::vector<Path>> choose_paths(const net::Network& network, const Networ
             add({.gateway = route.gateway, .source = route.source, .interface = route.interface});
         }
     }
-    if (paths.empty()) return no_way_out(choice);
+    if (paths.empty()) return no_way_out(choice, "IPv4");
+    return paths;
+}
+
+Result<std::vector<Path>> choose_ipv6_paths(const net::Network& network,
+                                            const NetworkChoice& choice) {
+    if (auto checked = check(network, choice); !checked) return checked.error();
+    std::vector<Path> paths;
+    for (const bool temporary : {false, true}) {
+        for (const auto& route : network.default_routes) {
+            const auto* interface = network.find(route.interface);
+            if (route.gateway.is_v4() || route.gateway.is_unspecified() || !interface) continue;
+            if (choice.gateway && *choice.gateway != route.gateway) continue;
+            for (const auto& own : interface->addresses) {
+                const bool global = !own.address.is_v4() && own.address.is_public();
+                const bool known = std::any_of(paths.begin(), paths.end(), [&](const Path& other) {
+                    return other.source == own.address; // each needs one pinhole
+                });
+                if (!global || own.tentative || own.deprecated || own.temporary != temporary ||
+                    known) {
+                    continue;
+                }
+                Path path{
+                    .gateway = route.gateway, .source = own.address, .interface = route.interface};
+                complete(network, path);
+                if (fits(network, choice, path) && paths.size() < kMaxPaths) {
+                    paths.push_back(std::move(path));
+                }
+            }
+        }
+    }
+    if (paths.empty()) return no_way_out(choice, "global IPv6 address with an IPv6");
     return paths;
 }
 

@@ -25,6 +25,12 @@ inline constexpr std::size_t kMaxPaths = 4;
 [[nodiscard]] Result<std::vector<Path>> choose_paths(const net::Network& network,
                                                      const NetworkChoice& choice);
 
+/// The IPv6 ways: each global address of an interface with a default route, as the source of a path
+/// of its own, at most kMaxPaths. Temporary addresses (RFC 8981) come last, deprecated and
+/// tentative ones not at all. Errors as choose_paths().
+[[nodiscard]] Result<std::vector<Path>> choose_ipv6_paths(const net::Network& network,
+                                                          const NetworkChoice& choice);
+
 /// The host's own public IPv4 addresses that fit the choice, each as a path without a gateway.
 [[nodiscard]] std::vector<Path> public_addresses(const net::Network& network,
                                                  const NetworkChoice& choice);

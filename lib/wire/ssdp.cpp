@@ -7,6 +7,14 @@
 
 namespace natterjack::ssdp {
 
+IpAddress group_v6(bool site_local) {
+    IpAddress::Bytes bytes{};
+    bytes[0] = 0xff;
+    bytes[1] = site_local ? 0x05 : 0x02;
+    bytes[15] = 0x0c;
+    return IpAddress::v6(bytes);
+}
+
 namespace {
 
 constexpr std::string_view kSearchLine = "M-SEARCH * HTTP/1.1";

@@ -19,6 +19,8 @@ namespace natterjack::ssdp {
 inline constexpr std::uint16_t kPort = 1900;
 /// 239.255.255.250, site-local multicast.
 inline constexpr IpAddress kGroup = IpAddress::v4(0xEFFFFFFA);
+/// ff02::c and ff05::c: the same for IPv6, link-local and site-local (UDA 2.0 annex A).
+[[nodiscard]] IpAddress group_v6(bool site_local);
 
 inline constexpr std::string_view kGateway1 = "urn:schemas-upnp-org:device:InternetGatewayDevice:1";
 inline constexpr std::string_view kGateway2 = "urn:schemas-upnp-org:device:InternetGatewayDevice:2";

@@ -62,10 +62,9 @@ TEST(HopTrace, NamesTheRouterWhereAHopLimitEnds) {
         const InNetwork in_outer(outer.network());
         ip("route add default via " + outer.wan().to_string()); // round and round
     }
-    const auto result = trace(address("192.0.0.9"));
+    const auto result = trace(address("192.0.0.9"), 5s, {.max_hops = 2});
     ASSERT_TRUE(result && *result);
-    // Linux answers by its address towards us, whichever way the datagram came in.
-    EXPECT_EQ(routers(**result), (std::vector{kGateway, outer.lan(), kGateway, outer.lan()}));
+    EXPECT_EQ(routers(**result), (std::vector{kGateway, outer.lan()}));
     EXPECT_EQ((*result)->end, HopList::End::Open);
 }
 

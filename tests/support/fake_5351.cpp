@@ -34,14 +34,17 @@ std::unique_ptr<net::UdpSocket> open_socket(const Loop& loop, const Place& place
 Fake5351::Fake5351(const Loop& loop, const Place& place)
     : loop_(loop), started_(net::now() - kUpBefore), place_(place) {
     const InNetwork inside(*place_.network);
-    ip("address add " + other_address(place_).to_string() + "/24 dev " + place_.link);
     server_ = open_socket(loop, place_, {place_.address, pcp::kServerPort});
     other_port_ = open_socket(loop, place_, {place_.address, 0});
-    other_address_ = open_socket(loop, place_, {other_address(place_), pcp::kServerPort});
+    if (place_.address.is_v4()) {
+        ip("address add " + other_address(place_).to_string() + "/24 dev " + place_.link);
+        other_address_ = open_socket(loop, place_, {other_address(place_), pcp::kServerPort});
+    }
     server_->on_datagram([this](const Endpoint& from, ByteView payload) { handle(from, payload); });
 }
 
 Fake5351::~Fake5351() {
+    if (!other_address_) return;
     const InNetwork inside(*place_.network);
     ip("address delete " + other_address(place_).to_string() + "/24 dev " + place_.link);
 }
@@ -178,13 +181,17 @@ pcp::ResultCode Fake5351::grant(const pcp::Request& request, pcp::Response& resp
         return pcp::ResultCode::Success;
     }
     const auto wanted = map.external_port;
-    const auto port = known ? known->external_port : free_port(key, wanted);
+    // IPv6 has no NAT: the port outside is the port inside.
+    const bool pinhole = !request.client.is_v4();
+    const auto port = pinhole ? map.internal_port
+                      : known ? known->external_port
+                              : free_port(key, wanted);
     if (options.prefer_failure && port != wanted && !behaviour.ignores_prefer_failure) {
         return pcp::ResultCode::CannotProvideExternal;
     }
     response.lifetime = behaviour.lifetime.value_or(request.lifetime);
     map.external_port = port;
-    map.external = behaviour.external;
+    map.external = pinhole ? request.client : behaviour.external;
     put({key, port, response.lifetime, map.nonce});
     return pcp::ResultCode::Success;
 }

@@ -104,8 +104,10 @@ public:
         const auto link = if_nametoindex(place.link.c_str());
         unicast_ = open({place.address, ssdp::kPort});
         other_port_ = open({place.address, 0});
-        group_ = open({ssdp::kGroup, ssdp::kPort});
-        EXPECT_TRUE(group_->join(ssdp::kGroup, link));
+        const auto group = place.address.is_v4() ? ssdp::kGroup : ssdp::group_v6(false);
+        const auto any = place.address.is_v4() ? group : IpAddress::v6({});
+        group_ = open({any, ssdp::kPort});
+        EXPECT_TRUE(group_->join(group, link));
         unicast_->on_datagram([this](const Endpoint& from, ByteView payload) {
             search(from, payload, igd_.manners.answers_unicast);
         });
@@ -211,6 +213,7 @@ ScriptedResponse FakeIgd::serve(const ScriptedRequest& request) {
     EXPECT_TRUE(action) << "the library sent a request that cannot be read: " << request.body;
     if (!action) return missing;
     requests.push_back(*action);
+    askers.push_back(request.peer.address);
     return act(*found, *action);
 }
 
@@ -226,6 +229,7 @@ ScriptedResponse FakeIgd::act(const WanService& service, const soap::Request& re
         if (code != manners.faults.end()) return fault(code->second);
     }
     if (request.service_type != service.type) return fault(kInvalidAction);
+    if (service.type == kFirewall) return act_on_pinholes(request);
     const bool version_2 = service.type == kIp2;
     const auto& action = request.action;
     if (action == "GetExternalIPAddress") {
@@ -260,6 +264,39 @@ ScriptedResponse FakeIgd::act(const WanService& service, const soap::Request& re
     }
     if (action == "GetListOfPortMappings" && version_2) return list(request);
     return fault(kInvalidAction);
+}
+
+ScriptedResponse FakeIgd::act_on_pinholes(const soap::Request& request) {
+    const auto& action = request.action;
+    if (action == "GetFirewallStatus") {
+        return answer(request, {{"FirewallEnabled", "1"}, {"InboundPinholeAllowed", "1"}});
+    }
+    if (action == "AddPinhole") {
+        const auto client = IpAddress::parse(value_of(request, "InternalClient"));
+        EXPECT_TRUE(client);
+        if (!client || askers.back() != *client) return fault(606);
+        igd::PortEntry entry;
+        entry.transport = value_of(request, "Protocol") == "17" ? Transport::Udp : Transport::Tcp;
+        entry.external_port = next_pinhole_++;
+        entry.internal = {*client, number_of<std::uint16_t>(request, "InternalPort")};
+        entry.lease = Lifetime(number_of<std::uint32_t>(request, "LeaseTime"));
+        pinholes.push_back(entry);
+        return answer(request, {{"UniqueID", std::to_string(entry.external_port)}});
+    }
+    const auto id = number_of<std::uint16_t>(request, "UniqueID");
+    const auto found = std::find_if(pinholes.begin(), pinholes.end(),
+                                    [&](const auto& entry) { return entry.external_port == id; });
+    if (found == pinholes.end()) return fault(704);
+    if (action == "UpdatePinhole") {
+        found->lease = Lifetime(number_of<std::uint32_t>(request, "NewLeaseTime"));
+    } else if (action == "DeletePinhole") {
+        pinholes.erase(found);
+    } else if (action == "CheckPinholeWorking") {
+        return fault(709);
+    } else {
+        return fault(401);
+    }
+    return answer(request);
 }
 
 ScriptedResponse FakeIgd::add(const soap::Request& request) {

@@ -21,6 +21,8 @@ class FakeIgd {
 public:
     inline static const std::string kIp1 = "urn:schemas-upnp-org:service:WANIPConnection:1";
     inline static const std::string kIp2 = "urn:schemas-upnp-org:service:WANIPConnection:2";
+    inline static const std::string kFirewall =
+        "urn:schemas-upnp-org:service:WANIPv6FirewallControl:1";
     inline static const std::string kPpp = "urn:schemas-upnp-org:service:WANPPPConnection:1";
 
     struct WanService {
@@ -68,6 +70,9 @@ public:
 
     Manners manners;
     std::vector<igd::PortEntry> table;
+    /// By WANIPv6FirewallControl; external_port is the pinhole's number.
+    std::vector<igd::PortEntry> pinholes;
+    std::vector<IpAddress> askers;       ///< Who sent each of `requests`.
     std::vector<soap::Request> requests; ///< What was asked, in order.
 
     /// How often \a action was asked for.
@@ -86,6 +91,7 @@ private:
     ScriptedResponse act(const WanService& service, const soap::Request& request);
     ScriptedResponse add(const soap::Request& request);
     ScriptedResponse remove(const soap::Request& request);
+    ScriptedResponse act_on_pinholes(const soap::Request& request);
     [[nodiscard]] ScriptedResponse list(const soap::Request& request) const;
     [[nodiscard]] std::string description() const;
 
@@ -93,6 +99,7 @@ private:
     Place place_;
     std::unique_ptr<ScriptedHttpServer> http_;
     std::unique_ptr<Ssdp> ssdp_;
+    std::uint16_t next_pinhole_ = 1;
 };
 
 } // namespace natterjack::test

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <spawn.h>
 #include <sys/mman.h>
@@ -186,6 +187,18 @@ InNetwork::~InNetwork() {
 }
 
 InRouter::InRouter() : InNetwork(router()) {
+}
+
+IpAddress gateway_link_local() {
+    return IpAddress::v6(IpAddress::parse("fe80::1")->mapped_bytes(), if_nametoindex(kHostLink));
+}
+
+Place gateway_link_local_place() {
+    const InRouter in_router;
+    return {
+        router(),
+        IpAddress::v6(IpAddress::parse("fe80::1")->mapped_bytes(), if_nametoindex(kGatewayLink)),
+        kGatewayLink};
 }
 
 Place::Place(IpAddress at) : network(&router()), address(at) {

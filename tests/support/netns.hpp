@@ -64,6 +64,10 @@ struct Place {
     std::string link = kGatewayLink; ///< For multicast.
 };
 
+/// The router's fe80::1: as the host names it, and as a place to play a gateway.
+[[nodiscard]] IpAddress gateway_link_local();
+[[nodiscard]] Place gateway_link_local_place();
+
 /// A second router, which the first one's traffic goes through, while this lives:
 ///
 ///     router W/24 -- wan0 ~~~ lan1 -- G/24 outer router, W's network is its LAN

@@ -25,8 +25,7 @@ bool collect(OpenPorts& opening, Report& report, const std::string& verb) {
     for (Port& port : opening.ports()) {
         if (*port.outcome) {
             const auto info = (*port.outcome)->info();
-            report.add(to_row(info));
-            report.add(info.story);
+            report.add(info);
         } else {
             all = false;
             report.fail(port.outcome->error().error, verb + " " + port.name);

@@ -47,6 +47,8 @@ struct Words {
     std::uint32_t check = 60;
     std::uint32_t lifetime = 7200;
     double timeout = 5;
+    bool ipv4 = false;
+    bool ipv6 = false;
 };
 
 std::optional<std::uint16_t> parse_port(const std::string& word) {
@@ -118,6 +120,8 @@ void read_words(const Words& words, Options& options) {
     request.check_interval = std::chrono::seconds(words.check);
     request.lifetime = std::chrono::seconds(words.lifetime);
     request.deadline = std::chrono::milliseconds(static_cast<std::int64_t>(words.timeout * 1000));
+    using natterjack::Families;
+    if (words.ipv6) request.families = words.ipv4 ? Families::Both : Families::Ipv6;
     if (!words.gateway.empty()) request.network.gateway = read_address("--gateway", words.gateway);
     if (!words.source.empty()) request.network.source = read_address("--source", words.source);
 }
@@ -178,6 +182,12 @@ void add_keep_options(CLI::App* command, Options& options, Words& words) {
         ->capture_default_str();
 }
 
+void add_family_options(CLI::App* command, Words& words) {
+    command->add_flag("-4,--ipv4", words.ipv4, "A mapping for IPv4 (what is done if not told)");
+    command->add_flag("-6,--ipv6", words.ipv6,
+                      "A pinhole for each global IPv6 address of this host; with -4: both");
+}
+
 struct Row {
     std::string_view name;
     const char* help;
@@ -223,6 +233,7 @@ Parsed parse_command_line(int argc, char** argv) {
         add_network_options(command, options, words);
         if (row.mapping) add_mapping_options(command, options, words);
         if (row.name == "keep") add_keep_options(command, options, words);
+        if (row.mapping) add_family_options(command, words);
         command->callback([&, name = row.name] {
             options.command = name;
             read_words(words, options);

@@ -61,8 +61,26 @@ ordered_json to_json(const Row& row) {
         out["proof_level"] = text(to_string(row.proof_level));
         out["proof_evidence"] = row.proof_evidence;
     }
+    if (!row.hops.empty()) out["hops"] = ordered_json::array();
+    for (const auto& hop : row.hops) {
+        out["hops"].push_back({{"strategy", text(to_string(hop.strategy))},
+                               {"gateway", hop.gateway.to_string()},
+                               {"internal", hop.internal.to_string()},
+                               {"external", hop.external.to_string()},
+                               {"lifetime_s", hop.lifetime.count()}});
+    }
+    if (!row.evidence.empty()) out["evidence"] = row.evidence;
     if (!row.note.empty()) out["note"] = row.note;
     return out;
+}
+
+/// Where there are two gateways in a row, each one's part.
+void print_hops(const Row& row) {
+    if (row.hops.size() < 2) return;
+    for (const auto& hop : row.hops) {
+        std::cout << "  by gateway " << hop.gateway.to_string() << ", " << to_string(hop.strategy)
+                  << ": " << hop.external.to_string() << " -> " << hop.internal.to_string() << '\n';
+    }
 }
 
 ordered_json to_json(const StoryLine& line) {
@@ -76,6 +94,7 @@ ordered_json to_json(const StoryLine& line) {
 /// What a person should know besides the row.
 void print_remarks(const Row& row) {
     if (!row.note.empty()) std::cerr << "nat-map: " << row.note << '\n';
+    for (const auto& line : row.evidence) std::cerr << "  because " << line << '\n';
     if (!row.proof_evidence.empty()) {
         std::cerr << "nat-map: " << to_string(row.proof) << ": " << row.proof_evidence << '\n';
     }
@@ -109,19 +128,26 @@ bool written(const std::ostream& out) {
     return static_cast<bool>(out);
 }
 
-Row to_row(const natterjack::OpeningInfo& info) {
-    return {.transport = info.transport,
-            .internal = info.internal,
-            .external = info.external,
-            .strategy = info.strategy,
-            .reach = info.reach,
-            .proof = info.proof,
-            .proof_level = info.proof_level,
-            .proof_evidence = info.proof_evidence,
-            .lifetime = info.lifetime,
-            .description = info.description,
-            .gateway = info.gateway,
-            .note = info.note};
+std::vector<Row> to_rows(const natterjack::OpeningInfo& info) {
+    std::vector<Row> rows{{.transport = info.transport,
+                           .internal = info.internal,
+                           .external = info.external,
+                           .strategy = info.strategy,
+                           .reach = info.reach,
+                           .proof = info.proof,
+                           .proof_level = info.proof_level,
+                           .proof_evidence = info.proof_evidence,
+                           .lifetime = info.lifetime,
+                           .description = info.description,
+                           .gateway = info.gateway,
+                           .note = info.note,
+                           .hops = info.hops,
+                           .evidence = info.evidence}};
+    for (const auto& other : info.also) {
+        const auto more = to_rows(other);
+        rows.insert(rows.end(), more.begin(), more.end());
+    }
+    return rows;
 }
 
 Row to_row(const natterjack::ListedMapping& entry) {
@@ -135,6 +161,11 @@ Row to_row(const natterjack::ListedMapping& entry) {
             .gateway = entry.gateway,
             .ours = entry.ours,
             .enabled = entry.enabled};
+}
+
+void Report::add(const natterjack::OpeningInfo& info) {
+    for (auto& row : to_rows(info)) rows_.push_back(std::move(row));
+    add(info.story);
 }
 
 void Report::add(const natterjack::Story& story) {
@@ -208,6 +239,7 @@ void Report::print_rows() const {
         }
     }
     print_table(table);
+    for (const Row& row : rows_) print_hops(row);
 }
 
 void Report::print_story() const {
@@ -231,6 +263,7 @@ void Report::print_event(const std::string& event) const {
                       << " -> " << row.internal.to_string() << ' ' << to_string(row.strategy) << ' '
                       << to_string(row.reach) << ' ' << to_string(row.proof) << ' '
                       << lifetime_text(row) << '\n';
+            print_hops(row);
         }
     }
     std::cout.flush();

@@ -28,11 +28,14 @@ struct Row {
     std::string description;
     natterjack::IpAddress gateway;
     std::string note;
+    std::vector<natterjack::OpeningHop> hops;
+    std::vector<std::string> evidence;
     bool ours = true;
     bool enabled = true;
 };
 
-[[nodiscard]] Row to_row(const natterjack::OpeningInfo& info);
+/// One for each endpoint of an opening: OpeningInfo::also are rows of their own.
+[[nodiscard]] std::vector<Row> to_rows(const natterjack::OpeningInfo& info);
 [[nodiscard]] Row to_row(const natterjack::ListedMapping& entry);
 
 /// False, and a word on stderr, when something that was printed did not get out.
@@ -44,6 +47,7 @@ public:
     explicit Report(const Options& options) : options_(options) {}
 
     void add(Row row) { rows_.push_back(std::move(row)); }
+    void add(const natterjack::OpeningInfo& info);
     void add(natterjack::ExternalAddress address) { addresses_.push_back(address); }
     void add(const natterjack::Story& story);
     /// The first error decides the exit code.

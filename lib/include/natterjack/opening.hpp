@@ -116,6 +116,8 @@ struct OpeningInfo {
     std::vector<OpeningHop> hops;
     /// For an opening that is behind another NAT: what shows it, one English line each.
     std::vector<std::string> evidence;
+    /// The other endpoints of the same request: IPv6 beside IPv4, or several IPv6 addresses.
+    std::vector<OpeningInfo> also;
     Story story;
 };
 
@@ -141,7 +143,8 @@ public:
     /// A copy of what is known now.
     [[nodiscard]] OpeningInfo info() const;
 
-    /// Replaces the handler. Called on the loop.
+    /// Replaces the handler. Called on the loop. Each event is about one endpoint: of what is in
+    /// OpeningInfo::also, too, and without it.
     void on_changed(ChangeHandler handler);
 
     /// Removes the mapping and calls \a done once, within two seconds, on the loop.
@@ -154,10 +157,15 @@ public:
     void release();
 
     explicit Opening(std::shared_ptr<OpeningState> state);
+    /// \a first with \a others as its further endpoints, closed and released with it; \a missed is
+    /// what was tried for endpoints that could not be had.
+    Opening(Opening first, std::vector<Opening> others, Story missed);
 
 private:
     friend class PeerSession; // which is taken out of an `ice` opening
     std::shared_ptr<OpeningState> state_;
+    std::vector<Opening> also_;
+    Story missed_;
 };
 
 } // namespace natterjack

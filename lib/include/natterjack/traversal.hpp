@@ -27,6 +27,13 @@ struct NetworkChoice {
     std::optional<IpAddress> gateway; ///< Ask this one, default route or not.
 };
 
+/// By which of the host's addresses a port is to be reachable.
+enum class Families : std::uint8_t {
+    Ipv4, ///< A mapping on the gateway.
+    Ipv6, ///< A pinhole in the router's firewall for each global address, temporary ones last.
+    Both
+};
+
 /// What the application wants. Ports are in host byte order.
 struct OpenRequest {
     std::uint16_t port = 0; ///< Internal port, 1 to 65535.
@@ -47,6 +54,9 @@ struct OpenRequest {
     /// NAT-PMP cannot express it.
     std::optional<IpAddress> internal_address;
     NetworkChoice network;
+    /// With Ipv6 or Both there may be several endpoints: OpeningInfo::also. One that is open makes
+    /// a success; the answer waits for all.
+    Families families = Families::Ipv4;
     /// "HOST:PORT" each, asked how the outside sees us: an external address that differs shows
     /// another NAT. Empty: those of the user's or the system's `servers.conf`, if there is one;
     /// else nobody.

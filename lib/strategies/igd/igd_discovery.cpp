@@ -109,12 +109,6 @@ private:
 };
 
 void IgdDiscovery::State::start() {
-    if (!path_.source.is_v4()) {
-        loop_.post(guarded([this] {
-            finish(Error{Errc::NotFound, "UPnP gateways are looked for over IPv4 only"});
-        }));
-        return;
-    }
     auto socket =
         net::UdpSocket::open(loop_, {.bind = {path_.source, 0}, .interface = path_.interface});
     if (!socket) {
@@ -212,13 +206,16 @@ void IgdDiscovery::State::read_description(Candidate& candidate,
                                 "the description of " + who +
                                     " cannot be used: " + description.error().message});
     }
-    if (description->services.empty()) {
-        return fail(candidate, description->refusal.value_or(
-                                   Error{Errc::NotFound, who + " speaks UPnP but maps no ports"}));
+    const bool ipv4 = path_.source.is_v4();
+    auto& services = ipv4 ? description->services : description->firewalls;
+    if (services.empty()) {
+        const auto* what =
+            ipv4 ? " speaks UPnP but maps no ports" : " speaks UPnP but opens no IPv6 pinholes";
+        return fail(candidate, description->refusal.value_or(Error{Errc::NotFound, who + what}));
     }
     candidate.product =
         candidate.device.product.empty() ? description->product : candidate.device.product;
-    candidate.services = std::move(description->services);
+    candidate.services = std::move(services);
     std::stable_sort(candidate.services.begin(), candidate.services.end(),
                      [](const auto& a, const auto& b) { return rank(a) < rank(b); });
     ask_states(candidate);

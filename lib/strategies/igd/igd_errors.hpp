@@ -16,6 +16,7 @@ inline constexpr int kInvalidArgs = 402;
 inline constexpr int kActionFailed = 501;
 inline constexpr int kOptionalActionNotImplemented = 602;
 inline constexpr int kNotAuthorized = 606;
+inline constexpr int kNoSuchPinhole = 704; // WANIPv6FirewallControl:1 section 2.5
 inline constexpr int kArrayIndexInvalid = 713;
 inline constexpr int kNoSuchEntry = 714;
 inline constexpr int kConflict = 718;

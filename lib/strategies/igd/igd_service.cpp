@@ -251,6 +251,59 @@ void IgdService::entries_between(Transport transport, std::uint16_t first, std::
          deadline, std::move(handler));
 }
 
+void IgdService::firewall_status(TimePoint deadline, const Handler<bool>& handler) const {
+    call("GetFirewallStatus", {}, deadline, [=](const Result<Answer>& answer) {
+        if (!answer) return handler(answer.error());
+        if (const auto* fault = std::get_if<soap::Fault>(&*answer)) {
+            return handler(upnp_error(fault->code, "GetFirewallStatus", fault->description));
+        }
+        const auto says = [&](const char* name) {
+            const auto* value = std::get<Reply>(*answer).find(name);
+            return value == nullptr || (*value != "0" && !equal_ignoring_case(*value, "false"));
+        };
+        if (!says("FirewallEnabled")) {
+            return handler(Error{Errc::NotFound, "the router's IPv6 firewall is switched off: "
+                                                 "there is nothing to open"});
+        }
+        if (!says("InboundPinholeAllowed")) {
+            return handler(Error{Errc::Refused, "the router allows no IPv6 pinholes; allow them in "
+                                                "its settings"});
+        }
+        handler(true);
+    });
+}
+
+void IgdService::add_pinhole(Transport transport, const Endpoint& internal, Lifetime lease,
+                             TimePoint deadline, Handler<Answer> handler) const {
+    constexpr const char* kUdp = "17"; // IANA protocol numbers
+    constexpr const char* kTcp = "6";
+    call("AddPinhole",
+         {{"RemoteHost", ""},
+          {"RemotePort", "0"},
+          {"InternalClient", internal.address.to_string()},
+          {"InternalPort", std::to_string(internal.port)},
+          {"Protocol", transport == Transport::Udp ? kUdp : kTcp},
+          {"LeaseTime", std::to_string(lease.count())}},
+         deadline, std::move(handler));
+}
+
+void IgdService::update_pinhole(std::uint16_t id, Lifetime lease, TimePoint deadline,
+                                Handler<Answer> handler) const {
+    call("UpdatePinhole",
+         {{"UniqueID", std::to_string(id)}, {"NewLeaseTime", std::to_string(lease.count())}},
+         deadline, std::move(handler));
+}
+
+void IgdService::delete_pinhole(std::uint16_t id, TimePoint deadline,
+                                Handler<Answer> handler) const {
+    call("DeletePinhole", {{"UniqueID", std::to_string(id)}}, deadline, std::move(handler));
+}
+
+void IgdService::check_pinhole(std::uint16_t id, TimePoint deadline,
+                               Handler<Answer> handler) const {
+    call("CheckPinholeWorking", {{"UniqueID", std::to_string(id)}}, deadline, std::move(handler));
+}
+
 void walk_entries(const IgdService& service, TimePoint deadline,
                   std::function<bool(const PortEntry&)> done,
                   IgdService::Handler<std::vector<PortEntry>> handler) {

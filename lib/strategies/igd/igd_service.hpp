@@ -66,6 +66,20 @@ public:
     void entries_between(Transport transport, std::uint16_t first, std::uint16_t last,
                          std::size_t limit, TimePoint deadline, Handler<Answer> handler) const;
 
+    // WANIPv6FirewallControl:1.
+
+    /// True where the router has a firewall and lets us open it; the error says which it lacks.
+    /// \retval Errc::Refused, Errc::NotFound
+    void firewall_status(TimePoint deadline, const Handler<bool>& handler) const;
+    /// For anybody outside. The answer holds UniqueID. \a lease is 1 to 86400 s.
+    void add_pinhole(Transport transport, const Endpoint& internal, Lifetime lease,
+                     TimePoint deadline, Handler<Answer> handler) const;
+    void update_pinhole(std::uint16_t id, Lifetime lease, TimePoint deadline,
+                        Handler<Answer> handler) const;
+    void delete_pinhole(std::uint16_t id, TimePoint deadline, Handler<Answer> handler) const;
+    /// Whether anything came through, where the router counts that.
+    void check_pinhole(std::uint16_t id, TimePoint deadline, Handler<Answer> handler) const;
+
 private:
     void call(const std::string& action, soap::Arguments arguments, TimePoint deadline,
               Handler<Answer> handler) const;

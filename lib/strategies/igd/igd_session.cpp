@@ -29,7 +29,8 @@ Result<IgdService> Session::service_of(const Mapping& mapping) const {
     const bool local = server && server->address == mapping.gateway &&
                        (mapping.gateway == path.gateway ||
                         same_network(mapping.gateway, path.source, path.prefix_length));
-    if (!local || !is_wan_service(mapping.service_type)) {
+    if (!local ||
+        (!is_wan_service(mapping.service_type) && !is_firewall_service(mapping.service_type))) {
         return Error{Errc::Unsafe, "the control URL \"" + mapping.control_url +
                                        "\" is not one of a gateway of this network"};
     }

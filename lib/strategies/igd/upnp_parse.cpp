@@ -178,7 +178,9 @@ private:
 
     void add(const xml::Element& element) {
         const auto type = text_of(element, "serviceType");
-        if (!is_wan_service(type) || description_.services.size() >= kMaxServices) return;
+        const bool firewall = is_firewall_service(type);
+        auto& known = firewall ? description_.firewalls : description_.services;
+        if ((!firewall && !is_wan_service(type)) || known.size() >= kMaxServices) return;
         const auto raw = with_small_scheme(text_of(element, "controlURL"));
         if (!is_plain_url(raw)) {
             return refuse(Errc::Malformed, "names no usable control URL for " + type);
@@ -191,9 +193,8 @@ private:
                                             "): only its own numeric address is followed");
         }
         const WanService service{type, std::move(url)};
-        const auto& known = description_.services;
         if (std::find(known.begin(), known.end(), service) == known.end()) {
-            description_.services.push_back(service);
+            known.push_back(service);
         }
     }
 
@@ -289,6 +290,10 @@ std::optional<PortEntry> make_entry(const Text& text, const EntryNames& names,
 }
 
 } // namespace
+
+bool is_firewall_service(std::string_view type) {
+    return type == "urn:schemas-upnp-org:service:WANIPv6FirewallControl:1";
+}
 
 bool is_wan_service(std::string_view type) {
     constexpr std::array kPrefixes = {

@@ -42,12 +42,17 @@ struct WanService {
     friend bool operator==(const WanService&, const WanService&) = default;
 };
 
+/// True for WANIPv6FirewallControl, which opens pinholes, and for nothing that could break out of a
+/// header.
+[[nodiscard]] bool is_firewall_service(std::string_view type);
+
 /// True for the service types that map ports, and for nothing that could break out of a header.
 [[nodiscard]] bool is_wan_service(std::string_view type);
 
 struct Description {
-    std::vector<WanService> services; ///< In the order of the document, at most 8.
-    std::string product;              ///< Manufacturer and model, for people; may be empty.
+    std::vector<WanService> services;  ///< In the order of the document, at most 8.
+    std::vector<WanService> firewalls; ///< The same of WANIPv6FirewallControl.
+    std::string product;               ///< Manufacturer and model, for people; may be empty.
     /// Why a WAN service was left out: Errc::Unsafe, Errc::TooLarge or Errc::Malformed.
     std::optional<Error> refusal;
 };
