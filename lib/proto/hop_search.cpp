@@ -8,7 +8,7 @@ namespace natterjack {
 
 HopSearch::HopSearch(IpAddress target, TimePoint give_up_at, Options options)
     : target_(target), options_(options), give_up_at_(give_up_at), timer_(options.repeats) {
-    for (int distance = 1; distance <= options_.max_hops; ++distance) {
+    for (int distance = options_.first_hop; distance <= options_.max_hops; ++distance) {
         places_.push_back({.hop = {.distance = distance}, .sent_at = {}});
     }
 }
@@ -29,9 +29,9 @@ void HopSearch::send_unanswered(TimePoint now) {
 
 HopSearch::Place* HopSearch::place_of(const Endpoint& to) {
     const int distance = to.port - options_.first_port + 1;
-    const bool known = !result_ && to.address == target_ && distance >= 1 &&
-                       distance <= static_cast<int>(places_.size());
-    return known ? &places_[static_cast<std::size_t>(distance - 1)] : nullptr;
+    const bool known = !result_ && to.address == target_ && distance >= options_.first_hop &&
+                       distance < options_.first_hop + static_cast<int>(places_.size());
+    return known ? &places_[static_cast<std::size_t>(distance - options_.first_hop)] : nullptr;
 }
 
 void HopSearch::answer(Place& place, const IpAddress& from, TimePoint now) {
@@ -61,7 +61,7 @@ void HopSearch::handle_unreachable(const Endpoint& to, const IpAddress& from, Ti
 /// Every probe that lives longer than the way is answered in the same manner; the shortest tells
 /// how long the way is.
 void HopSearch::end_at(int distance, HopList::End end) {
-    places_.resize(static_cast<std::size_t>(distance));
+    places_.resize(static_cast<std::size_t>(std::max(0, distance - options_.first_hop + 1)));
     std::erase_if(outbox_, [&](const Probe& probe) { return probe.hop_limit > distance; });
     end_ = end;
     finish_if_complete();

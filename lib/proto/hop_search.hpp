@@ -33,8 +33,8 @@ struct HopList {
         Reached, ///< The next after the last hop is the target.
         Refused  ///< The last hop says that it does not lead there.
     };
-    /// By distance from 1, without gaps. Silent ones at the end of an Open way are left out: nobody
-    /// knows whether they exist.
+    /// By distance from the first that was looked for, without gaps. Silent ones at the end of an
+    /// Open way are left out: nobody knows whether they exist.
     std::vector<Hop> hops;
     End end = End::Open;
 
@@ -53,6 +53,8 @@ struct HopList {
 class HopSearch {
 public:
     struct Options {
+        /// Nearer routers are not asked, and do not appear: 1 to max_hops.
+        int first_hop = 1;
         int max_hops = 4; ///< 1 to 30.
         /// Of the first probe, the others follow; traceroute's, which nothing listens on.
         std::uint16_t first_port = 33434;
@@ -98,7 +100,7 @@ private:
     Options options_;
     TimePoint give_up_at_;
     RetransmitTimer timer_;
-    std::vector<Place> places_; // those before the end; by distance
+    std::vector<Place> places_; // those before the end; by distance, from first_hop on
     HopList::End end_ = HopList::End::Open;
     std::deque<Probe> outbox_;
     std::optional<HopList> result_;

@@ -67,7 +67,7 @@ ChainParts ChainParts::real() {
             .read_network = net::read_network,
             .read_servers = natterjack::read_servers,
             .journal = Journal::of_user(),
-            .trace_hops = trace_two_hops(),
+            .trace_hops = trace_second_hop(),
             .keeper_of = LeaseKeeper::of};
 }
 

@@ -12,7 +12,7 @@ namespace natterjack {
 
 namespace {
 
-// Two routers answer within their round trip, or limit what they say: then a repeat may be heard.
+// A router answers within its round trip, or has lost the probe: then a repeat may be heard.
 constexpr Duration kTraceLimit{350};
 // As long as three questions (0, 100, 300 ms) and the time to answer the last.
 constexpr Duration kSilence{600};
@@ -25,13 +25,14 @@ IpAddress neighbour_of(const IpAddress& wan, std::uint8_t last_byte) {
 
 } // namespace
 
-TraceHops trace_two_hops() {
+TraceHops trace_second_hop() {
     return [](const Loop& loop, const Path& path, const IpAddress& target, TimePoint give_up_at,
               std::function<void(Result<HopList>)> handler) -> std::shared_ptr<void> {
-        constexpr int kHops = 2;
-        return std::make_shared<HopTrace>(loop, path, target, give_up_at,
-                                          HopSearch::Options{.max_hops = kHops},
-                                          std::move(handler));
+        // Ours is known; and routers that limit how much ICMP they send have said some by now.
+        constexpr int kSecond = 2;
+        return std::make_shared<HopTrace>(
+            loop, path, target, give_up_at,
+            HopSearch::Options{.first_hop = kSecond, .max_hops = kSecond}, std::move(handler));
     };
 }
 

@@ -22,8 +22,8 @@ using TraceHops = std::function<std::shared_ptr<void>(const Loop&, const Path&,
                                                       const IpAddress& target, TimePoint give_up_at,
                                                       std::function<void(Result<HopList>)>)>;
 
-/// HopTrace, two hops far: ours, and the one beyond.
-[[nodiscard]] TraceHops trace_two_hops();
+/// HopTrace, for the router beyond ours.
+[[nodiscard]] TraceHops trace_second_hop();
 
 /// Where the anycast address of PCP servers leads, one may stand that no hop shows (RFC 7723
 /// section 4). It serves as the target of the trace, too: no datagram of two hops' life gets there.

@@ -36,6 +36,7 @@ Path path_beyond(const Path& path, const IpAddress& outer, const IpAddress& wan)
     out.seen_as = wan;
     out.prefix_length = kWholeAddress;
     out.multicast = false;
+    out.memory = nullptr; // it is of another gateway
     return out;
 }
 

@@ -67,7 +67,8 @@ protected:
                      .read_network = net::read_network,
                      .read_servers = []() -> Result<Servers> { return Servers{}; },
                      .journal = Journal(""),
-                     .trace_hops = trace_two_hops()});
+                     .trace_hops = trace_second_hop(),
+                     .keeper_of = LeaseKeeper::of});
         attempt_ = chain.open(
             {.port = kPort, .transport = Transport::Tcp, .deadline = deadline},
             [this](Result<Opening, OpenFailure> result) { result_.emplace(std::move(result)); });
@@ -231,7 +232,8 @@ TEST_F(TwoNats, TakesBothBackWhenCancelledHalfWay) {
                  .read_network = net::read_network,
                  .read_servers = []() -> Result<Servers> { return Servers{}; },
                  .journal = Journal(""),
-                 .trace_hops = trace_two_hops()});
+                 .trace_hops = trace_second_hop(),
+                 .keeper_of = LeaseKeeper::of});
     auto attempt = chain.open({.port = kPort, .transport = Transport::Tcp},
                               [](const Result<Opening, OpenFailure>&) { FAIL(); });
     ASSERT_TRUE(runner_.run_until([&] { return outer.size() == 1; }));

@@ -108,6 +108,17 @@ TEST(HopSearch, StopsAtItsLastHop) {
     EXPECT_EQ(trace.sent(3), 0);
 }
 
+TEST(HopSearch, MayBeginFurtherOff) {
+    const Traced trace({.routers = {kHome, kBuilding, kProvider}}, 2s,
+                       {.first_hop = 2, .max_hops = 2});
+    ASSERT_EQ(trace.routers(), std::vector{kBuilding});
+    EXPECT_EQ(trace.result().hops[0].distance, 2);
+    EXPECT_EQ(trace.sent(1), 0);
+    const Traced near({.routers = {}}, 2s, {.first_hop = 2, .max_hops = 3});
+    EXPECT_TRUE(near.result().hops.empty());
+    EXPECT_EQ(near.result().end, HopList::End::Reached);
+}
+
 TEST(HopSearch, RepeatsWhatWasLost) {
     const Traced trace({.routers = {kHome, kBuilding}, .losses = {{1, 2}, {2, 1}}}, 2s);
     EXPECT_EQ(trace.routers(), (std::vector{kHome, kBuilding}));

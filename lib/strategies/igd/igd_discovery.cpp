@@ -120,6 +120,16 @@ void IgdDiscovery::State::start() {
         search_.handle_datagram(net::now(), from, payload);
         pump();
     }));
+    if (!path_.multicast) { // one gateway is asked, and may say that it does not listen
+        socket_->on_icmp(guarded([this](const net::IcmpReport& report) {
+            if (report.kind != net::IcmpReport::Kind::PortUnreachable ||
+                report.to.address != path_.gateway) {
+                return;
+            }
+            search_.stop();
+            pump();
+        }));
+    }
     watchdog_.start_at(deadline_, guarded([this] { finish(why_not()); }));
     search_.start(net::now(), deadline_);
     fetch_remembered();
