@@ -200,7 +200,7 @@ void OuterSearch::handle_mapping(std::size_t index, Result<Mapping> answer) {
     pump();
 }
 
-void OuterSearch::note_failure(Stage& stage, const Error& error) {
+void OuterSearch::note_failure(Stage& stage, const Error& error) const {
     stage.line.outcome = outcome_of(error);
     stage.line.message = error.message;
     stage.line.took =

@@ -83,7 +83,7 @@ private:
     void pump();
     void map(std::size_t index);
     void handle_mapping(std::size_t index, Result<Mapping> answer);
-    void note_failure(Stage& stage, const Error& error);
+    void note_failure(Stage& stage, const Error& error) const;
     void take_back(Stage& stage);
     void conclude();
     void finish(std::optional<Found> found);

@@ -190,7 +190,8 @@ void StackedMapper::give_back(Wishes::iterator wish, const Error& why) {
     finish(wish, why);
 }
 
-void StackedMapper::remove_in_background(std::shared_ptr<Mapper> mapper, const Mapping& mapping) {
+void StackedMapper::remove_in_background(const std::shared_ptr<Mapper>& mapper,
+                                         const Mapping& mapping) {
     auto keep = net::keep_until_done(loop_, mapper);
     mapper->unmap(mapping, net::now() + kUndoLimit, [keep](const Result<void>&) { keep(); });
 }
