@@ -114,7 +114,13 @@ if __name__ == "__main__":
         for (inner, outer), result in pairs.items():
             t.equal(result.result(), expected(STRATEGY[inner], STRATEGY[outer]),
                     f"{inner} and {outer}: both routers are opened, and closed again")
-        t.equal(real.result(), expected("igd", "igd"), "the outer one may be a real miniupnpd")
+        seen = real.result()
+        for event in seen["opened"]:  # by which protocol is a matter of milliseconds
+            t.check(event[4][1].pop(0) in ("igd", "pcp", "nat-pmp"), "miniupnpd: it is asked", event)
+        wanted = expected("igd", "")
+        for event in wanted["opened"]:
+            event[4] = [event[4][0], event[4][1][1:]]
+        t.equal(seen, wanted, "the outer one may be a real miniupnpd")
         t.equal(deleted.result(), [[0, ["router-a", "router-a-2"]], [0, []]],
                 "a later run deletes on both what an earlier one left")
 
