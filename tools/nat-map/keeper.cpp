@@ -61,10 +61,12 @@ void Keeper::tell(const std::string& event, const std::string& port,
                   const natterjack::OpeningInfo& info) {
     hide();
     Report line(options_);
-    line.add(to_row(info));
-    line.add(info.story);
+    line.add(info);
     line.print_event(event);
     hook_.run(port, variables_of(event, info));
+    for (const auto& other : info.also) {
+        hook_.run(port + " " + other.external.to_string(), variables_of(event, other));
+    }
     if (event == "closed") return; // and so will the others be
     states_[port] = event == "lost" ? "lost" : info.external.to_string();
     if (ticks_ == 0) return; // not ready() yet
