@@ -139,6 +139,12 @@ void TcpStream::set_handlers(Handlers handlers) {
     if (!state_->reading && !state_->connecting) state_->watch();
 }
 
+Endpoint TcpStream::local() const {
+    SocketAddress address;
+    if (getsockname(state_->fd.get(), address.raw(), &address.length) != 0) return {};
+    return to_endpoint(address);
+}
+
 Result<void> TcpStream::send(ByteView bytes) {
     const auto size =
         ::send(state_->fd.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);

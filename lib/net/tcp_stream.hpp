@@ -42,6 +42,8 @@ public:
     TcpStream& operator=(const TcpStream&) = delete;
 
     void set_handlers(Handlers handlers);
+    /// Our end of it.
+    [[nodiscard]] Endpoint local() const;
     /// \retval Errc::Network  broken, or not all was taken (detail: errno)
     Result<void> send(ByteView bytes);
     /// Ends it by a reset when it is destroyed: nothing of it then lingers on the port.

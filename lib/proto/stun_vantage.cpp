@@ -64,14 +64,17 @@ void StunVantage::handle_timeout(TimePoint now) {
 
 void StunVantage::knock(TimePoint, const Endpoint& target, const KnockId& id, bool from_elsewhere) {
     auto& knock = knocks_[id];
-    knock = {target.port, from_elsewhere && other_.has_value()};
+    knock = {target.port, std::nullopt};
+    if (from_elsewhere && !changes_nothing_) {
+        knock.change = stun::ChangeRequest{other_.has_value(), true};
+    }
     send_knock(id, knock);
 }
 
 void StunVantage::send_knock(const KnockId& id, const Knock& knock) {
     stun::Message request{.transaction = id};
-    if (knock.from_elsewhere) {
-        request.add(stun::AttributeType::ChangeRequest, stun::change_request_value({true, true}));
+    if (knock.change) {
+        request.add(stun::AttributeType::ChangeRequest, stun::change_request_value(*knock.change));
     }
     request.add(stun::AttributeType::ResponsePort, stun::response_port_value(knock.port));
     request.add(stun::AttributeType::Software, {kSoftware.begin(), kSoftware.end()});
@@ -135,9 +138,9 @@ void StunVantage::take_refusal(const KnockId& id, Knock& knock, const stun::Mess
         return;
     }
     const bool unknown = error->code == kUnknownAttribute || error->code == turn::kBadRequest;
-    if (unknown && knock.from_elsewhere) { // RESPONSE-PORT alone may do
-        other_.reset();
-        knock.from_elsewhere = false;
+    if (unknown && knock.change) { // RESPONSE-PORT alone may do
+        changes_nothing_ = true;
+        knock.change.reset();
         send_knock(id, knock);
         return;
     }

@@ -12,7 +12,8 @@
 
 namespace natterjack {
 
-/// Knocks by RESPONSE-PORT, and from the server's other address by CHANGE-REQUEST where it has one.
+/// Knocks by RESPONSE-PORT, and from the server's other address by CHANGE-REQUEST where it has one,
+/// else from its other port, if it takes that.
 ///
 /// A server is not believed: its other address must be another in address and port, and an answer
 /// that comes to the port that asked shows that it ignores RESPONSE-PORT, as servers with RFC 5780
@@ -48,7 +49,7 @@ public:
 private:
     struct Knock {
         std::uint16_t port = 0;
-        bool from_elsewhere = false;
+        std::optional<stun::ChangeRequest> change;
     };
 
     void ask(TimePoint now, ProofSocket socket);
@@ -62,6 +63,7 @@ private:
     ProofSocket binding_socket_ = ProofSocket::Asker;
     RetransmitTimer timer_;
     std::optional<Endpoint> other_; // the server's other address and port, if it has both
+    bool changes_nothing_ = false;  // it refuses CHANGE-REQUEST
     std::vector<std::uint8_t> nonce_;
     int challenges_ = 0;
     std::map<KnockId, Knock> knocks_;

@@ -96,7 +96,8 @@ void TcpProof::handle_broken(const std::string& why) {
 
 void TcpProof::handle_accepted(TimePoint now, const Endpoint& from, ByteView bytes) {
     if (result_ || phase_ != Phase::AwaitingToken) return;
-    if (std::equal(bytes.begin(), bytes.end(), options_.token.begin(), options_.token.end())) {
+    if (bytes.size() >= options_.token.size() &&
+        std::equal(options_.token.begin(), options_.token.end(), bytes.begin())) {
         proved(now, from);
     }
 }

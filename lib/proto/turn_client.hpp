@@ -97,7 +97,7 @@ public:
 private:
     enum class Kind { Allocate, Permit, Connect };
     struct Pending {
-        Kind kind;
+        Kind kind = Kind::Allocate;
         std::optional<Endpoint> peer;
         TurnRequest request;
     };

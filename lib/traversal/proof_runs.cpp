@@ -6,6 +6,7 @@
 #include "net/hmac.hpp"
 #include "net/random.hpp"
 #include "net/tcp_table.hpp"
+#include "proto/dial_back_proof.hpp"
 #include "proto/stun_vantage.hpp"
 #include "proto/turn_vantage.hpp"
 
@@ -261,7 +262,77 @@ private:
     net::Timer timer_;
 };
 
+class DialBackRun final : public ProofRun {
+public:
+    DialBackRun(ProofRunParts parts, const Endpoint& server)
+        : parts_(std::move(parts)),
+          proof_({.server = server,
+                  .application_listens = parts_.application_listens,
+                  .contacted = parts_.contacted},
+                 new_transaction),
+          timer_(parts_.loop) {
+        auto socket = net::UdpSocket::open(
+            parts_.loop, {.bind = {parts_.source, 0}, .interface = parts_.interface});
+        if (!socket) {
+            failure_ = failed(socket.error());
+            timer_.start_at(net::now(), [this] { parts_.on_change(); });
+            return;
+        }
+        socket_ = *std::move(socket);
+        socket_->on_datagram([this](const Endpoint& from, ByteView payload) {
+            proof_.handle_datagram(net::now(), from, payload);
+            pump();
+        });
+        proof_.start(net::now());
+        pump();
+    }
+
+    [[nodiscard]] bool is_ready() const override { return !failure_ && proof_.is_ready(); }
+    [[nodiscard]] bool is_second_choice() const override { return true; }
+    [[nodiscard]] const std::optional<ProofVerdict>& result() const override {
+        return failure_ ? failure_ : proof_.result();
+    }
+    void prove(const Endpoint& external) override {
+        proof_.prove(net::now(), external);
+        pump();
+    }
+    void handle_accepted(const Endpoint& from, ByteView bytes) override {
+        if (failure_) return;
+        proof_.handle_accepted(net::now(), from, bytes);
+        pump();
+    }
+
+private:
+    void pump() {
+        if (const auto& remote = proof_.wants_confirmation()) {
+            proof_.confirm(net::now(), net::has_connection(parts_.internal_port, *remote));
+        }
+        while (const auto sent = proof_.poll_transmit()) {
+            (void)socket_->send(sent->to, sent->payload); // a loss like any other
+        }
+        if (const auto deadline = proof_.deadline()) {
+            timer_.start_at(*deadline, [this] {
+                proof_.handle_timeout(net::now());
+                pump();
+            });
+        } else {
+            timer_.stop();
+        }
+        parts_.on_change();
+    }
+
+    ProofRunParts parts_;
+    DialBackProof proof_;
+    std::unique_ptr<net::UdpSocket> socket_;
+    net::Timer timer_;
+    std::optional<ProofVerdict> failure_;
+};
+
 } // namespace
+
+std::unique_ptr<ProofRun> make_dial_back_run(ProofRunParts parts, const Endpoint& server) {
+    return std::make_unique<DialBackRun>(std::move(parts), server);
+}
 
 std::unique_ptr<ProofRun> make_stun_run(ProofRunParts parts, const Endpoint& server) {
     return std::make_unique<UdpRun>(std::move(parts),

@@ -58,5 +58,8 @@ public:
                                                       const TurnServer& login);
 [[nodiscard]] std::unique_ptr<ProofRun>
 make_turn_tcp_run(ProofRunParts parts, const Endpoint& server, const TurnServer& login);
+/// A server of ours, which connects back.
+[[nodiscard]] std::unique_ptr<ProofRun> make_dial_back_run(ProofRunParts parts,
+                                                           const Endpoint& server);
 
 } // namespace natterjack

@@ -13,6 +13,8 @@ namespace {
 constexpr Duration kReadyLimit{800};
 // Connections that the listener takes while a server's is awaited; more are strangers'.
 constexpr std::size_t kMaxAccepted = 16;
+// A token, or the message of a server that has dialled back, is no longer.
+constexpr std::size_t kMaxHead = stun::kHeaderSize;
 
 } // namespace
 
@@ -30,11 +32,12 @@ Prover::Prover(Loop loop, Request request, TimePoint deadline)
         troubles_.push_back(listening.error().message);
         return;
     }
-    if (request_.transport == Transport::Udp) {
-        for (const HostPort& server : request_.stun) {
-            if (runs_.size() + unresolved_ >= kMaxServers) break;
-            resolve(server, [this](const Endpoint& at) { add(make_stun_run(parts(), at)); });
-        }
+    for (const HostPort& server : request_.stun) {
+        if (unresolved_ == kMaxServers) break;
+        resolve(server, [this](const Endpoint& at) {
+            add(request_.transport == Transport::Udp ? make_stun_run(parts(), at)
+                                                     : make_dial_back_run(parts(), at));
+        });
     }
     for (std::size_t i = 0; i < request_.turn.size() && i < kMaxServers; ++i) {
         const auto& login = request_.turn[i];
@@ -46,7 +49,7 @@ Prover::Prover(Loop loop, Request request, TimePoint deadline)
     if (unresolved_ == 0) {
         troubles_.emplace_back(request_.transport == Transport::Udp
                                    ? "no STUN or TURN server was named that could try it"
-                                   : "no TURN server was named that could connect to it");
+                                   : "no STUN or TURN server was named that could connect to it");
     }
 }
 
@@ -121,16 +124,17 @@ void Prover::take(std::unique_ptr<net::TcpStream> stream, const Endpoint& from) 
     if (accepted_.size() == kMaxAccepted) return;
     stream->reset_at_end(); // so that the application can have the port at once
     auto& entry = accepted_.emplace_back(Accepted{std::move(stream), from, {}});
-    entry.stream->set_handlers(
-        {.on_open = {},
-         .on_bytes =
-             [this, &entry](ByteView bytes) {
-                 const auto room = sizeof(TcpProof::Token) - entry.head.size();
-                 bytes = bytes.first(std::min(room, bytes.size()));
-                 entry.head.insert(entry.head.end(), bytes.begin(), bytes.end());
-                 for (auto& each : runs_) each.run->handle_accepted(entry.from, entry.head);
-             },
-         .on_end = {}});
+    entry.stream->set_handlers({.on_open = {},
+                                .on_bytes =
+                                    [this, &entry](ByteView bytes) {
+                                        const auto room = kMaxHead - entry.head.size();
+                                        bytes = bytes.first(std::min(room, bytes.size()));
+                                        entry.head.insert(entry.head.end(), bytes.begin(),
+                                                          bytes.end());
+                                        for (auto& each : runs_)
+                                            each.run->handle_accepted(entry.from, entry.head);
+                                    },
+                                .on_end = {}});
 }
 
 void Prover::when_ready(std::function<void()> handler) {

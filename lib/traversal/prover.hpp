@@ -15,8 +15,8 @@
 
 namespace natterjack {
 
-/// The proof of one port. STUN servers are tried before TURN servers for UDP; TCP needs a TURN
-/// server.
+/// The proof of one port. For UDP, STUN servers are tried before TURN servers; for TCP, TURN
+/// servers before STUN servers, of which only ours connect back.
 ///
 /// It listens on the internal port itself, so the application must not hold it yet; for TCP it may,
 /// and then nothing is sent into its connection. Belongs to the loop's thread; destroying it ends

@@ -14,6 +14,7 @@ import lab
 import tap
 
 NAT_MAP = os.environ.get("NAT_MAP", "nat-map")
+NAT_PROBE = os.environ.get("NAT_PROBE", "nat-probe")
 PORT = 6667
 PATIENCE = 10.0  # for what must come; the machine may be busy
 BINDING_REQUEST = bytes.fromhex("000100002112a442") + b"hole puncher"
@@ -122,6 +123,30 @@ def rfc5780_off():
         server.wait(timeout=10)
 
 
+def own_server(*addresses):
+    """Everything that a server of ours, with one address or two, proves; and nat-probe prove."""
+    server = subprocess.Popen([os.environ["NATLAB"], "exec", "outside", "--", NAT_PROBE, "serve", *(os.environ[a] for a in addresses)],
+                              stdout=subprocess.PIPE, text=True)
+    stun = ["--stun", os.environ[addresses[0]]]
+    try:
+        out = {"said": server.stdout.readline()}
+        for protocol in ("udp", "tcp"):
+            out[protocol] = nat_map(protocol, "--via", "igd", *stun)
+            delete(protocol)
+        with socket.create_server(("", PORT)) as listener:
+            out["in use"] = nat_map("tcp", "--via", "igd", *stun)
+            out["got"] = taken(listener)
+        delete("tcp")
+        done = subprocess.run([NAT_PROBE, "prove", f"{PORT}/udp", f"{PORT}/tcp", "--json", "--timeout", "20", *stun], text=True,
+                              capture_output=True, check=False, timeout=60)
+        out["prove"] = [done.returncode, [port["proof"] for port in json.loads(done.stdout)["ports"]]]
+        out["addresses"] = os.environ["NATLAB_WAN"] in done.stdout
+        return out
+    finally:
+        server.terminate()
+        out["ended"] = server.wait(timeout=10)
+
+
 def no_server():
     return {"none": nat_map("udp", "--via", "igd"),
             "dead": nat_map("udp", "--via", "igd", "--stun", os.environ["NATLAB_OUTSIDE"] + ":9"),
@@ -133,7 +158,7 @@ def expect_proved(t, name, seen, level):
 
 
 if __name__ == "__main__":
-    lab.serve(each_way, udp_and_tcp, bound_at_once, in_use, with_hole, rfc5780_off, no_server)
+    lab.serve(each_way, udp_and_tcp, own_server, bound_at_once, in_use, with_hole, rfc5780_off, no_server)
     with tap.Tap() as t:
         seen = lab.inside(["--nat", "home"], each_way, "--via", "igd")
         expect_proved(t, "igd, udp by stun", seen["udp by stun"], "new-address")
@@ -172,6 +197,18 @@ if __name__ == "__main__":
         seen = lab.inside(["--nat", "home"], rfc5780_off)
         t.equal([seen["status"], seen["proof"]], [0, "claimed"], "RFC 5780 switched off: neither proved nor refuted")
         t.check("ignores RESPONSE-PORT" in seen["evidence"], "and it says why", seen)
+
+        for addresses, udp, tcp in ((["NATLAB_OUTSIDE"], "new-port", "new-port"),
+                                    (["NATLAB_OUTSIDE", "NATLAB_OUTSIDE2"], "new-address", "new-address")):
+            name = f"nat-probe serve with {len(addresses)}"
+            seen = lab.inside(["--nat", "home"], own_server, *addresses)
+            expect_proved(t, f"{name}, udp", seen["udp"], udp)
+            expect_proved(t, f"{name}, tcp", seen["tcp"], tcp)
+            expect_proved(t, f"{name}, tcp in use", seen["in use"], tcp)
+            t.equal(seen["got"], "", f"{name}: sends nothing to an application")
+            t.equal(seen["prove"], [0, ["proved", "proved"]], f"{name}: nat-probe prove")
+            t.check(not seen["addresses"], f"{name}: and shows no address", seen)
+            t.equal(seen["ended"], 0, f"{name}: ends on SIGTERM")
 
         seen = lab.inside(["--nat", "home"], no_server)
         t.equal({name: [each["status"], each["proof"]] for name, each in seen.items()},

@@ -22,6 +22,7 @@ const IpAddress kWan = IpAddress::v4(0x19007102);
 const Endpoint kExternal{kWan, kPort};
 const Endpoint kServer{IpAddress::v4(0x19000101), 3478};
 const Endpoint kOther{IpAddress::v4(0x19000201), 3479};
+const Endpoint kOtherPort{kServer.address, 3479};
 const Endpoint kRelayed{kServer.address, 49152};
 
 /// A house behind one address, a NAT that lets in only whom a socket has sent to, and servers.
@@ -177,6 +178,10 @@ private:
         }
         const auto bytes = stun::encode(out);
         EXPECT_TRUE(!port || bytes.size() <= size) << "a careful server could not answer this";
+        if (change && change->port && !change->address) {
+            arrive(kOtherPort, {kWan, port.value_or(source.port)}, bytes);
+            return;
+        }
         const bool from_other = change && change->address && has_other;
         if (from_other && other_is_silent) return;
         const Endpoint to = port && !ignores_response_port ? Endpoint{kWan, *port} : source;
@@ -267,18 +272,27 @@ TEST(UdpProof, AServerThatIgnoresResponsePortProvesNothing) {
         "the STUN server 25.0.1.1:3478 ignores RESPONSE-PORT: it answers the port that asked");
 }
 
-TEST(UdpProof, AServerWithoutSecondAddressKnocksItself) {
-    for (const int way : {0, 1, 2}) {
+TEST(UdpProof, AServerWithoutSecondAddressKnocksFromItsOtherPort) {
+    for (const bool lies : {false, true}) {
         World world;
         world.gets_in = anybody;
-        if (way == 0) world.has_other = false;
-        if (way == 1) world.refuses_change = 400;
-        if (way == 2) world.claims_own_address = true;
+        world.has_other = lies;
+        world.claims_own_address = lies;
         world.use_stun();
         const auto& verdict = world.prove();
-        EXPECT_EQ(verdict.proof, Proof::Proved) << way;
-        EXPECT_EQ(verdict.level, ProofLevel::KnownEndpoint) << way;
+        EXPECT_EQ(verdict.proof, Proof::Proved) << lies;
+        EXPECT_EQ(verdict.level, ProofLevel::NewPort) << lies;
     }
+}
+
+TEST(UdpProof, AServerThatRefusesToChangeKnocksItself) {
+    World world;
+    world.gets_in = anybody;
+    world.refuses_change = 400;
+    world.use_stun();
+    const auto& verdict = world.prove();
+    EXPECT_EQ(verdict.proof, Proof::Proved);
+    EXPECT_EQ(verdict.level, ProofLevel::KnownEndpoint);
 }
 
 TEST(UdpProof, ASilentSecondAddressIsNoRefutation) {

@@ -35,6 +35,10 @@ int qualify(const Options& options, Runner& runner);
 int lifetime(const Options& options, Runner& runner);
 int hairpin(const Options& options, Runner& runner);
 int mtu(const Options& options, Runner& runner);
+/// Maps a port, has it tried from outside, and closes it again.
+int prove(const Options& options, Runner& runner);
+/// A STUN server that tries other hosts' ports for them, until Ctrl-C.
+int serve(const Options& options, Runner& runner);
 int explain(const Options& options, Runner& runner);
 
 } // namespace nat_probe

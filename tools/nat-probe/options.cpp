@@ -41,7 +41,7 @@ struct Words {
 };
 
 /// "6667", "6667/udp", "6667/tcp". Throws CLI::ValidationError.
-ProbeRequest::Port read_port(const std::string& word) {
+ProbeRequest::Port read_port(const std::string& where, const std::string& word) {
     const auto slash = word.find('/');
     const auto number = word.substr(0, slash);
     ProbeRequest::Port out;
@@ -50,7 +50,7 @@ ProbeRequest::Port read_port(const std::string& word) {
     const auto kind = slash == std::string::npos ? "udp" : word.substr(slash + 1);
     if (error != std::errc() || end != number.data() + number.size() || out.port == 0 ||
         (kind != "udp" && kind != "tcp")) {
-        throw CLI::ValidationError("--map", "\"" + word + "\" is not PORT, PORT/udp or PORT/tcp");
+        throw CLI::ValidationError(where, "\"" + word + "\" is not PORT, PORT/udp or PORT/tcp");
     }
     out.transport = kind == "tcp" ? Transport::Tcp : Transport::Udp;
     return out;
@@ -58,7 +58,10 @@ ProbeRequest::Port read_port(const std::string& word) {
 
 void read_words(const Words& words, Options& options) {
     auto& request = options.request;
-    for (const auto& word : words.map) request.map.push_back(read_port(word));
+    for (const auto& word : words.map) request.map.push_back(read_port("--map", word));
+    if (options.command == "prove") {
+        for (const auto& word : options.words) request.map.push_back(read_port("PORT", word));
+    }
     auto expected = parse_expectations(words.expect);
     if (!expected) throw CLI::ValidationError("--expect", expected.error().message);
     options.expected = *std::move(expected);
@@ -88,13 +91,17 @@ void add_network_options(CLI::App& app, Options& options, Words& words) {
     app.add_flag("-6,--ipv6", words.only_v6, "IPv6 only")->excludes(v4);
 }
 
+void add_turn_option(CLI::App& app, Options& options) {
+    app.add_option("--turn", options.request.turn_servers,
+                   "Have mapped ports tried through this relay, too (may be repeated)")
+        ->type_name("URL");
+}
+
 void add_report_options(CLI::App& app, Options& options, Words& words) {
     app.add_flag("--quick", words.quick, "The mapping only, within half a second");
     app.add_option("--map", words.map, "Open this port for the test, then close it")
         ->type_name("PORT[/tcp]");
-    app.add_option("--turn", options.request.turn_servers,
-                   "For --map: try the port through this relay, too (may be repeated)")
-        ->type_name("URL");
+    add_turn_option(app, options);
     app.add_option("--expect", words.expect, "Exit with 5 unless the report says so")
         ->type_name("KEY=VALUE,...");
     app.add_option("--html", options.html, "Write the report to this file, as a page")
@@ -134,6 +141,7 @@ Parsed parse_command_line(int argc, char** argv) {
                 ->required(command.must_have_one);
         }
         if (command.network) add_network_options(*sub, options, words);
+        if (command.name == "prove") add_turn_option(*sub, options);
         if (command.name == "lifetime") {
             sub->add_option("--longest", options.longest, "Look no further than that")
                 ->type_name("SECONDS")

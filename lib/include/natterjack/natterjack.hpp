@@ -9,5 +9,6 @@
 #include <natterjack/measure.hpp>
 #include <natterjack/opening.hpp>
 #include <natterjack/probe.hpp>
+#include <natterjack/proof_server.hpp>
 #include <natterjack/result.hpp>
 #include <natterjack/traversal.hpp>

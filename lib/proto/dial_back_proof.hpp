@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// \brief Has a server of ours connect back, to see whether a TCP port is reached from outside.
+/// Sans-IO.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/datagram.hpp"
+#include "proto/proof.hpp"
+#include "proto/retransmit.hpp"
+#include "wire/dial_back.hpp"
+
+namespace natterjack {
+
+/// Proves, and never refutes: a server that cannot connect may be at fault itself, and there is
+/// nothing else of ours behind the NAT that it could show its health with.
+///
+///     start(now) -> is_ready() -> prove(now, external) -> result()
+class DialBackProof {
+public:
+    static constexpr Duration kReadyLimit{1000};
+    /// The server itself gives up after three seconds.
+    static constexpr Duration kDialLimit{3600};
+    static constexpr int kMaxChallenges = 3;
+
+    struct Options {
+        Endpoint server;
+        bool application_listens = false;
+        /// What other sockets of this host have sent to; it may grow. Null: nothing.
+        std::shared_ptr<const std::vector<Endpoint>> contacted;
+    };
+
+    DialBackProof(Options options, std::function<stun::TransactionId()> new_transaction);
+
+    void start(TimePoint now);
+    [[nodiscard]] bool is_ready() const { return phase_ == Phase::Ready; }
+    /// Once, when is_ready().
+    void prove(TimePoint now, const Endpoint& external);
+
+    void handle_datagram(TimePoint now, const Endpoint& from, ByteView payload);
+    /// What has come so far into a connection that our listener took.
+    void handle_accepted(TimePoint now, const Endpoint& from, ByteView bytes);
+    /// The application listens and the server says that it has connected: the remote end for which
+    /// the kernel must have a connection. Answer by confirm().
+    [[nodiscard]] const std::optional<Endpoint>& wants_confirmation() const { return dialled_; }
+    void confirm(TimePoint now, bool has_connection);
+    void handle_timeout(TimePoint now);
+
+    [[nodiscard]] std::optional<Datagram> poll_transmit();
+    [[nodiscard]] std::optional<TimePoint> deadline() const { return timer_.deadline(); }
+    [[nodiscard]] const std::optional<ProofVerdict>& result() const { return result_; }
+
+private:
+    enum class Phase { Preparing, Ready, Dialling, Done };
+
+    void send();
+    void take_refusal(const stun::Message& message);
+    void proved(TimePoint now, const Endpoint& from);
+    void finish(ProofVerdict verdict);
+    void inconclusive(std::string why);
+    [[nodiscard]] std::string name() const {
+        return "the STUN server " + options_.server.to_string();
+    }
+
+    Options options_;
+    std::function<stun::TransactionId()> new_transaction_;
+    Phase phase_ = Phase::Preparing;
+    stun::TransactionId transaction_{};
+    RetransmitTimer timer_;
+    IpAddress seen_;
+    Endpoint external_;
+    TimePoint asked_;
+    std::vector<std::uint8_t> nonce_;
+    int challenges_ = 0;
+    std::optional<Endpoint> dialled_;
+    std::optional<Datagram> outbox_;
+    std::optional<ProofVerdict> result_;
+};
+
+} // namespace natterjack

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include <map>
+#include <utility>
+#include <vector>
+
+#include <natterjack/proof_server.hpp>
+
+#include "net/hmac.hpp"
+#include "net/loop.hpp"
+#include "net/random.hpp"
+#include "net/tcp_stream.hpp"
+#include "net/udp_socket.hpp"
+#include "proto/stun_responder.hpp"
+
+namespace natterjack {
+
+class ProofServer::State {
+public:
+    State(Loop loop, std::vector<std::unique_ptr<net::UdpSocket>> sockets)
+        : loop_(std::move(loop)), sockets_(std::move(sockets)), responder_(options(), net::now()) {
+        for (std::size_t i = 0; i < sockets_.size(); ++i) {
+            sockets_[i]->on_datagram([this, i](const Endpoint& from, ByteView payload) {
+                responder_.handle_datagram(net::now(), i, from, payload);
+                pump();
+            });
+        }
+    }
+
+    [[nodiscard]] Endpoint local() const { return sockets_.front()->local(); }
+
+private:
+    struct Dialling {
+        explicit Dialling(const Loop& loop) : limit(loop) {}
+        std::unique_ptr<net::TcpStream> stream;
+        net::Timer limit;
+    };
+
+    [[nodiscard]] StunResponder::Options options() const {
+        StunResponder::Options out;
+        for (const auto& socket : sockets_) out.endpoints.push_back(socket->local());
+        out.secret = net::random_bytes<stun::kSha1Size>();
+        out.hmac = net::hmac_sha1;
+        return out;
+    }
+
+    void pump() {
+        while (const auto answer = responder_.poll_transmit()) {
+            const auto& [to, payload] = answer->datagram;
+            (void)sockets_[answer->from]->send(to, payload); // a loss like any other
+        }
+        while (const auto dial = responder_.poll_dial()) start(*dial);
+    }
+
+    void start(const StunResponder::Dial& dial) {
+        const auto id = dial.id;
+        auto& entry = dials_.try_emplace(id, loop_).first->second;
+        auto stream = net::TcpStream::connect(
+            loop_, dial.to, {.bind = {sockets_[dial.from]->local().address, 0}},
+            {.on_open =
+                 [this, id, payload = dial.payload] {
+                     const auto& made = dials_.at(id).stream;
+                     // Lost with the connection, if that is gone already: nobody is waiting then.
+                     if (!payload.empty()) (void)made->send(payload);
+                     finish(id, made->local());
+                 },
+             .on_bytes = {},
+             .on_end = [this, id](const Error&) { finish(id, std::nullopt); }});
+        const auto limit = stream ? StunResponder::kDialLimit : Duration(0);
+        if (stream) entry.stream = *std::move(stream);
+        entry.limit.start_after(limit, [this, id] { finish(id, std::nullopt); });
+    }
+
+    // On the loop's next turn the connection ends: this is one of its handlers.
+    void finish(std::uint64_t id, const std::optional<Endpoint>& local) {
+        responder_.handle_dialled(id, local);
+        dials_.at(id).limit.start_at(net::now(), [this, id] { dials_.erase(id); });
+        pump();
+    }
+
+    Loop loop_;
+    std::vector<std::unique_ptr<net::UdpSocket>> sockets_;
+    StunResponder responder_;
+    std::map<std::uint64_t, Dialling> dials_;
+};
+
+Result<ProofServer> ProofServer::create(const Loop& loop, const ProofServerOptions& options) {
+    const auto& first = options.listen;
+    if (first.address.is_unspecified() || first.port == 65535) {
+        return Error{Errc::InvalidArgument,
+                     "name one address of this host, and a port below 65535"};
+    }
+    if (options.second && options.second->is_v4() != first.address.is_v4()) {
+        return Error{Errc::InvalidArgument, "the two addresses must be of one family"};
+    }
+    std::vector<std::unique_ptr<net::UdpSocket>> sockets;
+    const auto open = [&](const Endpoint& at) -> Result<void> {
+        auto socket = net::UdpSocket::open(loop, {.bind = at});
+        if (!socket) return socket.error();
+        sockets.push_back(*std::move(socket));
+        return {};
+    };
+    if (auto opened = open(first); !opened) return opened.error();
+    const auto port = sockets.front()->local().port;
+    const auto alternate = static_cast<std::uint16_t>(port + 1);
+    if (auto opened = open({first.address, alternate}); !opened) return opened.error();
+    if (options.second) {
+        for (const auto each : {port, alternate}) {
+            if (auto opened = open({*options.second, each}); !opened) return opened.error();
+        }
+    }
+    return ProofServer(std::make_unique<State>(loop, std::move(sockets)));
+}
+
+ProofServer::ProofServer(std::unique_ptr<State> state) : state_(std::move(state)) {
+}
+
+ProofServer::ProofServer(ProofServer&&) noexcept = default;
+ProofServer& ProofServer::operator=(ProofServer&&) noexcept = default;
+ProofServer::~ProofServer() = default;
+
+Endpoint ProofServer::local() const {
+    return state_->local();
+}
+
+} // namespace natterjack
