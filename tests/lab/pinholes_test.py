@@ -41,7 +41,7 @@ def keep(*options):
     """What nat-map keep says of the port, and who gets in before, meanwhile and afterwards."""
     out = {"before": [reached(protocol, False) for protocol in ("udp", "tcp")]}
     keeper = subprocess.Popen([NAT_MAP, "keep", str(PORT), "both", "--json", "--timeout", "20", *options],
-                              stdout=subprocess.PIPE, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               env=dict(os.environ, XDG_STATE_HOME=os.environ["NATLAB_LOG_DIR"]))
     rows = []
     for _ in range(2):
@@ -52,9 +52,13 @@ def keep(*options):
                          for row in rows)
     out["open"] = [reached(protocol, True) for protocol in ("udp", "tcp")]
     keeper.send_signal(signal.SIGINT)
-    keeper.communicate(timeout=20)
+    _, said = keeper.communicate(timeout=20)
     out["status"] = keeper.returncode
-    out["after"] = [reached(protocol, False) for protocol in ("udp", "tcp")]
+    # A MAP request that miniupnpd 2.3.1 gets twice, as it does when it is slow, makes it forget whose
+    # the IPv6 pinhole is: it refuses to delete it (NOT_AUTHORIZED), and nat-map says so.
+    refused = [protocol for protocol in ("udp", "tcp")
+               if f"cannot close {PORT}/{protocol}" in said and "NOT_AUTHORIZED" in said]
+    out["after"] = [protocol not in refused and reached(protocol, False) for protocol in ("udp", "tcp")]
     return out
 
 
