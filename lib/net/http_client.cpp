@@ -144,7 +144,7 @@ public:
             [](GObject* soup, GAsyncResult* result, gpointer data) {
                 const std::unique_ptr<Preparation> done(static_cast<Preparation*>(data));
                 // Without one, the request makes its own and says what is wrong.
-                if (soup_session_preconnect_finish(SOUP_SESSION(soup), result, nullptr)) {
+                if (soup_session_preconnect_finish(SOUP_SESSION(soup), result, nullptr) != FALSE) {
                     done->remember();
                 }
             },

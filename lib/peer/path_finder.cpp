@@ -123,7 +123,7 @@ Result<void> PathFinder::start() {
                                  .relay_only = config_.relay_only};
     begin_waiting(); // for this function's end
     auto agent = ice::IceAgent::create(
-        loop_, std::move(config),
+        loop_, config,
         {.on_candidate = [this](sdp::Candidate each) { take_local(std::move(each)); },
          .on_gathered =
              [this] {
@@ -141,7 +141,7 @@ Result<void> PathFinder::start() {
              }});
     if (!agent) return agent.error();
     agent_ = *std::move(agent);
-    if (const auto gathered = agent_->gather(); !gathered) return gathered;
+    if (auto gathered = agent_->gather(); !gathered) return gathered;
     for (const auto& socket : agent_->sockets()) sockets_.emplace_back(loop_, socket);
     resolve_servers();
     if (config_.map) map_port();

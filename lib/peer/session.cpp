@@ -714,7 +714,7 @@ void Session::fail(Error error) {
     end(PeerState::Failed, std::move(error));
 }
 
-void Session::end(PeerState state, std::optional<Error> error) {
+void Session::end(PeerState state, const std::optional<Error>& error) {
     if (over()) return;
     const auto self = shared_from_this();
     ended_ = true;

@@ -112,7 +112,7 @@ private:
     void set_state(PeerState state, std::optional<Error> error = std::nullopt);
     void set_state_quietly(PeerState state, const std::optional<Error>& error);
     void fail(Error error);
-    void end(PeerState state, std::optional<Error> error);
+    void end(PeerState state, const std::optional<Error>& error);
     void publish();
     [[nodiscard]] bool over() const;
     [[nodiscard]] std::chrono::microseconds elapsed() const;

@@ -270,6 +270,7 @@ void MtuRun::try_next_server() {
     const auto server = candidates_.front();
     candidates_.erase(candidates_.begin());
     std::vector<StunConversation::Question> whole;
+    whole.reserve(std::size(kMtus));
     for (const int mtu : kMtus)
         whole.push_back({.to = server, .size = static_cast<std::size_t>(mtu - kHeaders)});
     const std::vector<StunConversation::Question> cut = {

@@ -589,7 +589,7 @@ OpeningState::Parts ChainAttempt::opening_parts() const {
         if (!again.any_external_port) again.external_port = former.external.port;
         auto attempt = std::make_shared<ChainAttempt>(loop, strategies, parts, again, nullptr);
         attempt->start_again(opening, former);
-        return std::shared_ptr<void>(attempt.get(), [attempt](void*) { attempt->cancel(); });
+        return {attempt.get(), [attempt](void*) { attempt->cancel(); }};
     };
     return {.appraise = appraisal(),
             .journal = parts_.journal,

@@ -74,11 +74,13 @@ public:
     /// Adds an entry, or replaces the one for the same mapping (strategy, gateway, transport,
     /// internal endpoint).
     /// \retval Errc::Network  the directory or the file cannot be written (detail: errno)
-    Result<void> put(const JournalEntry& entry, std::chrono::system_clock::time_point now) const;
-    Result<void> erase(const Mapping& mapping, std::chrono::system_clock::time_point now) const;
+    [[nodiscard]] Result<void> put(const JournalEntry& entry,
+                                   std::chrono::system_clock::time_point now) const;
+    [[nodiscard]] Result<void> erase(const Mapping& mapping,
+                                     std::chrono::system_clock::time_point now) const;
     /// Several changes at the price of one.
-    Result<void> apply(const std::vector<JournalChange>& changes,
-                       std::chrono::system_clock::time_point now) const;
+    [[nodiscard]] Result<void> apply(const std::vector<JournalChange>& changes,
+                                     std::chrono::system_clock::time_point now) const;
 
     /// Takes over, for \a owner, the mapping that \a wanted names (see is_same_mapping()) on the
     /// gateway with this hardware address. Foreign when a live process leads that port to the same
@@ -95,8 +97,8 @@ public:
     /// What is remembered of the gateway of that network; where its hardware address is not known,
     /// of the last one with that network address.
     [[nodiscard]] GatewayMemory recall(const IpAddress& gateway, const std::string& hardware) const;
-    Result<void> remember(const KnownGateway& known,
-                          std::chrono::system_clock::time_point now) const;
+    [[nodiscard]] Result<void> remember(const KnownGateway& known,
+                                        std::chrono::system_clock::time_point now) const;
 
     friend bool operator==(const Journal&, const Journal&) = default;
 

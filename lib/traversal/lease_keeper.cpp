@@ -16,8 +16,9 @@ namespace {
 // by one.
 constexpr Duration kSettle{200};
 // The journal is written as a whole. With a thousand openings that takes some ms, so it is written
-// no more often than this.
+// no more often than this, on average: a program that opens one port and ends is not held up.
 constexpr Duration kWritePause{250};
+constexpr Duration kWriteBurst = 4 * kWritePause;
 // What a killed run left is not swept at once: its successor may just be starting, and wants it.
 constexpr Duration kSweepDelay{3000};
 
@@ -318,15 +319,14 @@ void LeaseKeeper::remember(const Path& path, const Journal& journal) {
 void LeaseKeeper::write(const Journal& journal, JournalChange change) {
     unwritten_.emplace_back(journal, std::move(change));
     if (write_timer_.running()) return;
-    const auto now = net::now();
-    if (now >= written_at_ + kWritePause) return flush();
+    if (net::now() >= next_write_) return flush();
     written_ = net::keep_until_done(loop_, shared_from_this());
-    write_timer_.start_at(written_at_ + kWritePause, [this] { flush(); });
+    write_timer_.start_at(next_write_, [this] { flush(); });
 }
 
 void LeaseKeeper::flush() {
     write_timer_.stop();
-    written_at_ = net::now();
+    next_write_ = std::max(next_write_, net::now() - kWriteBurst) + kWritePause;
     while (!unwritten_.empty()) {
         const Journal journal = unwritten_.front().first;
         std::vector<JournalChange> changes;

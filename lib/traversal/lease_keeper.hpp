@@ -139,7 +139,7 @@ private:
     std::map<Key, Memory> memories_;
     std::map<Key, net::Timer> sweeps_;
     std::vector<std::pair<Journal, JournalChange>> unwritten_;
-    TimePoint written_at_;
+    TimePoint next_write_{}; // see kWriteBurst
     net::Timer write_timer_;
     std::function<void()> written_; // lets the loop drain
 };

@@ -160,7 +160,7 @@ bool OpeningState::has_lost_its_way(const net::Network& network) {
     if (lease_.mapping.strategy == Strategy::Ice) {
         // A session that was taken finds its own way.
         const std::lock_guard lock(mutex_);
-        homeless_ = session_ && !network.owner_of(lease_.mapping.internal.address) &&
+        homeless_ = session_ && network.owner_of(lease_.mapping.internal.address) == nullptr &&
                     !network.default_routes.empty();
         return homeless_;
     }

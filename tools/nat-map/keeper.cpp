@@ -91,7 +91,8 @@ std::string Keeper::summary() const {
     std::string out;
     for (const auto& [port, state] : states_) {
         if (!out.empty()) out += ", ";
-        out += port + " " + state;
+        out += port;
+        out += " " + state;
     }
     return out;
 }

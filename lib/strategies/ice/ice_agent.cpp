@@ -145,7 +145,7 @@ IceAgent::IceAgent(Loop loop) : loop_(std::move(loop)) {
 
 IceAgent::~IceAgent() = default;
 
-Result<std::unique_ptr<IceAgent>> IceAgent::create(const Loop& loop, Config config,
+Result<std::unique_ptr<IceAgent>> IceAgent::create(const Loop& loop, const Config& config,
                                                    Handlers handlers) {
     if (config.addresses.empty()) {
         return Error{Errc::NoNetwork, "this host has no address to reach a peer from"};

@@ -65,8 +65,8 @@ public:
     };
 
     /// \retval Errc::NoNetwork  no address to listen at, or none of them can be bound
-    [[nodiscard]] static Result<std::unique_ptr<IceAgent>> create(const Loop& loop, Config config,
-                                                                  Handlers handlers);
+    [[nodiscard]] static Result<std::unique_ptr<IceAgent>>
+    create(const Loop& loop, const Config& config, Handlers handlers);
     ~IceAgent();
     IceAgent(const IceAgent&) = delete;
     IceAgent& operator=(const IceAgent&) = delete;

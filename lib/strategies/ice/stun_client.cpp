@@ -78,7 +78,8 @@ struct StunClient::Tap {
             nullptr,
             [](GSource* itself) -> gboolean {
                 auto* own = reinterpret_cast<Source*>(itself);
-                return (own->poll.revents & G_IO_IN) != 0 && own->client->has_answer();
+                const bool ready = (own->poll.revents & G_IO_IN) != 0 && own->client->has_answer();
+                return ready ? TRUE : FALSE;
             },
             [](GSource* itself, GSourceFunc, gpointer) -> gboolean {
                 reinterpret_cast<Source*>(itself)->client->take_answer();
