@@ -12,6 +12,7 @@
 
 #include <natterjack/measure.hpp>
 
+#include "net/follow_deadline.hpp"
 #include "net/resolver.hpp"
 #include "net/udp_socket.hpp"
 #include "probe/reach.hpp"
@@ -57,11 +58,8 @@ private:
         }
         if (machine_.result()) {
             timer_.start_at(net::now(), [this] { finish(); });
-        } else if (const auto deadline = machine_.deadline()) {
-            timer_.start_at(*deadline, [this] {
-                machine_.handle_timeout(net::now());
-                pump();
-            });
+        } else {
+            net::follow_deadline(timer_, machine_, [this] { pump(); });
         }
     }
     void finish() {

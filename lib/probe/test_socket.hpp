@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "net/follow_deadline.hpp"
 #include "net/loop.hpp"
 #include "net/udp_socket.hpp"
 
@@ -56,11 +57,8 @@ private:
         }
         if (machine_.result()) {
             timer_.start_at(net::now(), [this] { finish(); });
-        } else if (const auto deadline = machine_.deadline()) {
-            timer_.start_at(*deadline, [this] {
-                machine_.handle_timeout(net::now());
-                pump();
-            });
+        } else {
+            net::follow_deadline(timer_, machine_, [this] { pump(); });
         }
     }
     void finish() {

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "net/follow_deadline.hpp"
 #include "net/hmac.hpp"
 #include "net/random.hpp"
 #include "net/tcp_table.hpp"
@@ -131,14 +132,7 @@ private:
 
     void pump() {
         transmit();
-        if (const auto deadline = proof_.deadline()) {
-            timer_.start_at(*deadline, [this] {
-                proof_.handle_timeout(net::now());
-                pump();
-            });
-        } else {
-            timer_.stop();
-        }
+        net::follow_deadline(timer_, proof_, [this] { pump(); });
         parts_.on_change();
     }
 
@@ -243,14 +237,7 @@ private:
         if (const auto remote = proof_.wants_confirmation()) {
             proof_.confirm(net::now(), net::has_connection(parts_.internal_port, *remote));
         }
-        if (const auto deadline = proof_.deadline()) {
-            timer_.start_at(*deadline, [this] {
-                proof_.handle_timeout(net::now());
-                pump();
-            });
-        } else {
-            timer_.stop();
-        }
+        net::follow_deadline(timer_, proof_, [this] { pump(); });
         parts_.on_change();
     }
 
@@ -310,14 +297,7 @@ private:
         while (const auto sent = proof_.poll_transmit()) {
             (void)socket_->send(sent->to, sent->payload); // a loss like any other
         }
-        if (const auto deadline = proof_.deadline()) {
-            timer_.start_at(*deadline, [this] {
-                proof_.handle_timeout(net::now());
-                pump();
-            });
-        } else {
-            timer_.stop();
-        }
+        net::follow_deadline(timer_, proof_, [this] { pump(); });
         parts_.on_change();
     }
 
