@@ -98,6 +98,7 @@ if __name__ == "__main__":
         runs = {spec: pool.submit(lab.inside, ["--nat", spec], probe, [])
                 for spec in [*CELLS, *STACKS, "none", "home", "none,firewall", "blocked"]}
         quick = pool.submit(lab.inside, ["--nat", "eim/apdf"], probe, ["--quick"])
+        full = pool.submit(lab.inside, ["--nat", "eim/eif,hairpin=external"], probe, ["--full"])
         dead = pool.submit(lab.inside, ["--nat", "eim/adf"], one_dead)
         silent = pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], probe, [], ["25.0.1.1:3478"])
         lies = {fault: pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], lie, fault)
@@ -155,6 +156,12 @@ if __name__ == "__main__":
         t.equal([found["exit"], found["report"]["families"]["v4"]["mapping"]["value"],
                  found["report"]["families"]["v4"]["filtering"]["confidence"]], [0, "eim", "not-tested"],
                 "--quick finds out the mapping")
+        found = full.result()["report"]
+        more = found["measured"]
+        t.equal([more["hairpin"]["value"], more["mtu"]["value"], more["fragments_out"]["value"],
+                 more["fragments_in"]["value"]], ["external-source", 1500, "yes", "yes"],
+                "--full measures hairpinning, packet sizes and fragments, too")
+        t.equal(len(found["families"]["v4"]["ports"]["samples"]), 32, "... and looks at more ports")
         found = dead.result()
         t.equal(facts(found), {"exit": 0, "class": "good", "mapping": "eim", "filtering": "adf"},
                 "one dead server of two costs nothing but time")
@@ -194,7 +201,7 @@ if __name__ == "__main__":
                  for spec in ("none", "eim/apdf", "adm/apdf", "apdm/apdf")},
                 {"none": "none", "eim/apdf": "eim", "adm/apdf": "adm", "apdm/apdf": "apdm"}, "TCP's mapping")
 
-        everything = [*runs.values(), *lies.values(), *mapped.values(), *newer.values(), quick, dead, silent]
+        everything = [*runs.values(), *lies.values(), *mapped.values(), *newer.values(), quick, full, dead, silent]
         t.equal(validate([run.result()["report"] for run in everything]), "", "all JSON is as the schema says")
         broken = json.loads(json.dumps(runs["home"].result()["report"]))
         broken["families"]["v4"]["mapping"]["value"] = "cone"

@@ -84,7 +84,8 @@ void expect_explained(const std::string& word) {
 
 TEST(Glossary, ExplainsEveryTermOfAReport) {
     Placeholders names(false);
-    const auto outline = make_outline(full_report(), names);
+    const Measured measured{natterjack::Finding<natterjack::Hairpin>{}, natterjack::MtuReport{}};
+    const auto outline = make_outline(full_report(), names, measured);
     for (const auto& section : outline.sections) {
         expect_explained(section.term);
         for (const auto& line : section.lines) {

@@ -105,6 +105,7 @@ const std::vector<Term>& glossary() {
         {"nat-pmp", "NAT Port Mapping Protocol (RFC 6886): Apple's protocol for opening ports, "
                     "PCP's forerunner."},
         {"direct", "The host's own public address: nothing needs to be opened but a firewall."},
+        {"measured", "What takes longer to find out and is looked at only by nat-probe --full."},
         {"lifetime", "How long a NAT remembers a mapping that is not used. Who wants to stay "
                      "reachable sends something more often. Measured by nat-probe lifetime."},
         {"hairpin", "Whether two hosts behind one NAT reach each other by the outside address. "

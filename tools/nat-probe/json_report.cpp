@@ -4,6 +4,8 @@
 #include <array>
 #include <ctime>
 
+#include "measured.hpp"
+
 namespace nat_probe {
 
 namespace {
@@ -157,7 +159,7 @@ ordered_json server(const natterjack::ServerReport& from, Placeholders& names) {
 
 } // namespace
 
-ordered_json to_json(const ProbeReport& report, Placeholders& names) {
+ordered_json to_json(const ProbeReport& report, Placeholders& names, const Measured& measured) {
     ordered_json out = {{"schema", "nat-probe/1"},
                         {"tool", {{"name", "nat-probe"}, {"version", NATTERJACK_VERSION}}},
                         {"time", utc(report.time)},
@@ -178,6 +180,7 @@ ordered_json to_json(const ProbeReport& report, Placeholders& names) {
         out["predictions"].push_back(
             {{"peer", each.peer}, {"direct", text(to_string(each.direct))}, {"how", each.how}});
     }
+    if (auto more = to_json(measured); !more.empty()) out["measured"] = std::move(more);
     out["warnings"] = ordered_json::array();
     for (const auto& each : report.warnings) out["warnings"].push_back(names.scrub(each));
     return out;

@@ -7,11 +7,12 @@
 
 #include <natterjack/probe_report.hpp>
 
+#include "outline.hpp"
 #include "placeholders.hpp"
 
 namespace nat_probe {
 
 [[nodiscard]] nlohmann::ordered_json to_json(const natterjack::ProbeReport& report,
-                                             Placeholders& names);
+                                             Placeholders& names, const Measured& measured = {});
 
 } // namespace nat_probe

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "measured.hpp"
 #include "options.hpp"
 #include "text_report.hpp"
 
@@ -53,25 +54,23 @@ void print(const char* label, const Finding<LifetimeSpan>& finding) {
     std::cout << label << text << " [" << to_string(finding.confidence) << "]\n";
 }
 
-template<class T>
-ordered_json found(const Finding<T>& finding, const ordered_json& value) {
-    return {{"value", value},
-            {"confidence", std::string(to_string(finding.confidence))},
-            {"evidence", finding.evidence}};
+void print(const std::vector<Line>& lines) {
+    for (const auto& line : lines) {
+        auto label = line.term;
+        label.resize(kLabel, ' ');
+        std::cout << label
+                  << wrap(line.value + " [" + line.confidence + "] - " + line.evidence, kLabel)
+                  << '\n';
+    }
 }
 
-ordered_json found(const Finding<natterjack::Truth>& finding) {
-    return found(finding, std::string(to_string(finding.value)));
-}
-
-template<class T>
-void print_line(std::string label, const std::string& value, const Finding<T>& finding) {
-    label.resize(kLabel, ' ');
-    std::cout << label
-              << wrap(value + " [" + std::string(to_string(finding.confidence)) + "] - " +
-                          finding.evidence,
-                      kLabel)
-              << '\n';
+/// One object, or lines for people.
+template<class Report>
+void show(const Options& options, const char* schema, const Report& report) {
+    if (!options.json) return print(lines_of(report));
+    ordered_json out = {{"schema", schema}};
+    out.update(nat_probe::to_json(report));
+    std::cout << out.dump(2) << '\n';
 }
 
 /// RFC 4787 section 4.3: two minutes at least, and five are better.
@@ -120,49 +119,23 @@ int hairpin(const Options& options, Runner& runner) {
     runner.on_interrupt([&] { runner.quit(kInterrupted); });
     runner.announce("sending to this network's own external address");
     const auto attempt =
-        natterjack::measure_hairpin(runner.loop(), request_of(options),
-                                    [&](const Result<Finding<natterjack::Hairpin>>& result) {
-                                        runner.hush();
-                                        if (!result) return runner.quit(fail(result.error()));
-                                        const auto value = std::string(to_string(result->value));
-                                        if (options.json) {
-                                            auto out = found(*result, value);
-                                            out["schema"] = "nat-probe-hairpin/1";
-                                            std::cout << out.dump(2) << '\n';
-                                        } else {
-                                            print_line("hairpin", value, *result);
-                                        }
-                                        runner.quit(tool_support::kDone);
-                                    });
+        natterjack::measure_hairpin(runner.loop(), request_of(options), [&](const auto& result) {
+            runner.hush();
+            if (!result) return runner.quit(fail(result.error()));
+            show(options, "nat-probe-hairpin/1", *result);
+            runner.quit(tool_support::kDone);
+        });
     return runner.run();
 }
 
 int mtu(const Options& options, Runner& runner) {
     runner.on_interrupt([&] { runner.quit(kInterrupted); });
     runner.announce("sending packets of many sizes");
-    const auto attempt = natterjack::measure_mtu(
-        runner.loop(), request_of(options), [&](const Result<natterjack::MtuReport>& result) {
+    const auto attempt =
+        natterjack::measure_mtu(runner.loop(), request_of(options), [&](const auto& result) {
             runner.hush();
             if (!result) return runner.quit(fail(result.error()));
-            const auto size = result->mtu.confidence >= natterjack::Confidence::Likely
-                                  ? ordered_json(result->mtu.value)
-                                  : ordered_json();
-            if (options.json) {
-                std::cout << ordered_json{{"schema", "nat-probe-mtu/1"},
-                                          {"mtu", found(result->mtu, size)},
-                                          {"fragments_out", found(result->fragments_out)},
-                                          {"fragments_in", found(result->fragments_in)}}
-                                 .dump(2)
-                          << '\n';
-            } else {
-                const auto bytes = size.is_null() ? std::string("unknown")
-                                                  : std::to_string(result->mtu.value) + " bytes";
-                print_line("mtu", bytes, result->mtu);
-                print_line("fragments out", std::string(to_string(result->fragments_out.value)),
-                           result->fragments_out);
-                print_line("fragments in", std::string(to_string(result->fragments_in.value)),
-                           result->fragments_in);
-            }
+            show(options, "nat-probe-mtu/1", *result);
             runner.quit(tool_support::kDone);
         });
     return runner.run();

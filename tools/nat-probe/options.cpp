@@ -98,7 +98,10 @@ void add_turn_option(CLI::App& app, Options& options) {
 }
 
 void add_report_options(CLI::App& app, Options& options, Words& words) {
-    app.add_flag("--quick", words.quick, "The mapping only, within half a second");
+    auto* quick = app.add_flag("--quick", words.quick, "The mapping only, within half a second");
+    app.add_flag("--full", options.full,
+                 "Also hairpinning, packet sizes, more ports, hops and servers; about 5 seconds")
+        ->excludes(quick);
     app.add_option("--map", words.map, "Open this port for the test, then close it")
         ->type_name("PORT[/tcp]");
     add_turn_option(app, options);

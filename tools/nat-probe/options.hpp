@@ -23,6 +23,7 @@ struct Options {
     std::vector<std::string> sections; ///< Show only lines of these terms; empty: everything.
     std::string html;                  ///< A file; empty: none.
     std::chrono::seconds watch{0};     ///< 0: once.
+    bool full = false;                 ///< Measure what takes longer, too.
     bool json = false;
     bool show_addresses = false;
 };

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "measured.hpp"
+
 namespace nat_probe {
 
 namespace {
@@ -177,6 +179,19 @@ Section path_section(const ProbeReport& report, Placeholders& names) {
     return out;
 }
 
+Section measured_section(const Measured& measured, Placeholders& names) {
+    Section out{"measured", {}};
+    const auto add = [&](const std::vector<Line>& lines) {
+        for (auto line : lines) {
+            line.evidence = names.scrub(line.evidence);
+            out.lines.push_back(std::move(line));
+        }
+    };
+    if (measured.hairpin) add(lines_of(*measured.hairpin));
+    if (measured.mtu) add(lines_of(*measured.mtu));
+    return out;
+}
+
 Section mapping_section(const ProbeReport& report, Placeholders& names) {
     Section out{"port mapping", {}};
     for (const auto& service : report.services) {
@@ -272,7 +287,7 @@ std::string consoles_of(const natterjack::Verdict& verdict) {
 
 } // namespace
 
-Outline make_outline(const ProbeReport& report, Placeholders& names) {
+Outline make_outline(const ProbeReport& report, Placeholders& names, const Measured& measured) {
     Outline out;
     out.verdict = report.verdict.value == natterjack::Verdict::Class::Unknown
                       ? "inconclusive"
@@ -287,6 +302,7 @@ Outline make_outline(const ProbeReport& report, Placeholders& names) {
     out.sections.push_back(path_section(report, names));
     out.sections.push_back(mapping_section(report, names));
     out.sections.push_back(server_section(report, names));
+    out.sections.push_back(measured_section(measured, names));
     std::erase_if(out.sections, [](const Section& section) { return section.lines.empty(); });
     for (const auto& each : report.predictions)
         out.peers.push_back({each.peer, text(to_string(each.direct)), each.how});

@@ -3,9 +3,11 @@
 /// \brief A report in the order in which it is read, whatever it is shown on.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <natterjack/measure.hpp>
 #include <natterjack/probe_report.hpp>
 
 #include "placeholders.hpp"
@@ -52,6 +54,13 @@ struct Outline {
     std::string footer;
 };
 
-[[nodiscard]] Outline make_outline(const natterjack::ProbeReport& report, Placeholders& names);
+/// What `--full` measures besides the report; empty: it was not, or could not be.
+struct Measured {
+    std::optional<natterjack::Finding<natterjack::Hairpin>> hairpin;
+    std::optional<natterjack::MtuReport> mtu;
+};
+
+[[nodiscard]] Outline make_outline(const natterjack::ProbeReport& report, Placeholders& names,
+                                   const Measured& measured = {});
 
 } // namespace nat_probe

@@ -23,21 +23,22 @@ constexpr int kManySamples = 32;
 constexpr int kManyHops = 12;
 
 /// Prints one report. Returns the exit code that it stands for.
-int show(const Options& options, const ProbeReport& report) {
+int show(const Options& options, const ProbeReport& report, const Measured& measured) {
     Placeholders names(options.show_addresses);
     int exit_code = exit_status_of(report);
     if (!options.html.empty()) {
         std::ofstream file(options.html, std::ios::trunc);
-        file << to_html(make_outline(report, names));
+        file << to_html(make_outline(report, names, measured));
         if (!file.flush()) {
             std::cerr << "nat-probe: cannot write " << options.html << '\n';
             exit_code = tool_support::kInternal;
         }
     }
     if (options.json) {
-        std::cout << to_json(report, names).dump(options.watch.count() > 0 ? -1 : 2) << std::endl;
+        std::cout << to_json(report, names, measured).dump(options.watch.count() > 0 ? -1 : 2)
+                  << std::endl;
     } else {
-        const auto outline = make_outline(report, names);
+        const auto outline = make_outline(report, names, measured);
         std::cout << (options.sections.empty() ? to_text(outline)
                                                : to_text(outline, options.sections))
                   << std::flush;
@@ -67,17 +68,54 @@ public:
             [this](Result<ProbeReport> result) { take(std::move(result)); },
             [this](std::string_view what) { runner_.announce(std::string(what)); });
     }
-    void cancel() { attempt_.cancel(); }
+    void cancel() {
+        attempt_.cancel();
+        hairpin_.cancel();
+        mtu_.cancel();
+    }
     [[nodiscard]] int exit_code() const { return exit_code_; }
 
 private:
     void take(Result<ProbeReport> result) {
+        const bool measurable =
+            result && result->v4.status == natterjack::FamilyReport::Status::Works;
+        if (options_.full && measurable) return measure(*std::move(result));
+        finish(result, {});
+    }
+
+    // After the report, whose questions these packets would disturb.
+    void measure(ProbeReport report) {
+        report_ = std::move(report);
+        measured_ = {};
+        missing_ = 2;
+        runner_.announce("sending packets of many sizes, and to the own external address");
+        const natterjack::MeasureRequest request{.network = options_.request.network,
+                                                 .stun_servers = options_.request.stun_servers};
+        hairpin_ = natterjack::measure_hairpin(runner_.loop(), request, [this](const auto& found) {
+            take_measured("hairpin", found, measured_.hairpin);
+        });
+        mtu_ = natterjack::measure_mtu(runner_.loop(), request, [this](const auto& found) {
+            take_measured("mtu", found, measured_.mtu);
+        });
+    }
+
+    template<class T>
+    void take_measured(const char* what, const Result<T>& found, std::optional<T>& out) {
+        if (found) {
+            out = *found;
+        } else {
+            report_.warnings.push_back(std::string(what) + ": " + found.error().message);
+        }
+        if (--missing_ == 0) finish(report_, measured_);
+    }
+
+    void finish(const Result<ProbeReport>& result, const Measured& measured) {
         runner_.hush();
         if (!result) {
             std::cerr << "nat-probe: " << result.error().message << '\n';
             exit_code_ = tool_support::exit_code_of(result.error());
         } else {
-            exit_code_ = show(options_, *result);
+            exit_code_ = show(options_, *result, measured);
         }
         const bool hopeless = !result && result.error().code == natterjack::Errc::InvalidArgument;
         if (options_.watch.count() == 0 || hopeless) {
@@ -97,6 +135,11 @@ private:
     const Options& options_;
     Runner& runner_;
     natterjack::Attempt attempt_;
+    natterjack::Attempt hairpin_;
+    natterjack::Attempt mtu_;
+    ProbeReport report_; // until all that is measured besides is there
+    Measured measured_;
+    int missing_ = 0;
     guint timer_ = 0;
     int exit_code_ = kInterrupted;
 };
@@ -104,7 +147,13 @@ private:
 } // namespace
 
 int report(const Options& options, Runner& runner) {
-    Watch watch(options, runner);
+    auto asked = options;
+    if (options.full) {
+        asked.request.port_samples = kManySamples;
+        asked.request.hops = kManyHops;
+        asked.request.qualify_all = true;
+    }
+    Watch watch(asked, runner);
     runner.on_interrupt([&] {
         watch.cancel();
         runner.quit(watch.exit_code());
