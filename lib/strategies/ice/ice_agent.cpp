@@ -92,7 +92,11 @@ struct IceAgent::Nice {
     ~Nice() {
         if (object == nullptr) return;
         g_signal_handlers_disconnect_by_data(object, this);
-        nice_agent_attach_recv(object, stream, kComponent, nullptr, nullptr, nullptr);
+        // Somebody must read on: a relay's answer to being given back ends the closing, and
+        // libnice would wake up for it for ever without reading it.
+        nice_agent_attach_recv(
+            object, stream, kComponent, net::context_of(owner.loop_),
+            [](NiceAgent*, guint, guint, guint, gchar*, gpointer) {}, nullptr);
         for (GSocket* socket : held) g_object_unref(socket);
         close(owner.loop_, object);
     }
