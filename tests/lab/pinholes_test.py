@@ -41,8 +41,7 @@ def keep(*options):
     """What nat-map keep says of the port, and who gets in before, meanwhile and afterwards."""
     out = {"before": [reached(protocol, False) for protocol in ("udp", "tcp")]}
     keeper = subprocess.Popen([NAT_MAP, "keep", str(PORT), "both", "--json", "--timeout", "20", *options],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              env=dict(os.environ, XDG_STATE_HOME=os.environ["NATLAB_LOG_DIR"]))
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     rows = []
     for _ in range(2):
         rows += json.loads(keeper.stdout.readline())["mappings"]

@@ -51,8 +51,7 @@ def left_over():
 def keep():
     """nat-map keeps the port by both transports: what it says, who gets in, what it leaves."""
     keeper = subprocess.Popen([NAT_MAP, "keep", str(PORT), "both", "--json", "--timeout", "20"],
-                              stdout=subprocess.PIPE, text=True,
-                              env=dict(os.environ, XDG_STATE_HOME=os.environ["NATLAB_LOG_DIR"]))
+                              stdout=subprocess.PIPE, text=True)
     out = {"opened": []}
     for _ in range(2):
         event = json.loads(keeper.stdout.readline())
@@ -73,11 +72,10 @@ def keep():
 
 def add_and_delete():
     """A lease that a first run leaves is taken off both routers by a second one."""
-    environment = dict(os.environ, XDG_STATE_HOME=os.environ["NATLAB_LOG_DIR"])
     out = []
     for words in (["add", str(PORT), "udp"], ["delete", str(PORT), "udp"]):
         done = subprocess.run([NAT_MAP, *words, "--timeout", "20"], text=True, capture_output=True,
-                              env=environment, check=False, timeout=60)
+                              check=False, timeout=60)
         out.append([done.returncode, left_over()])
     return out
 
@@ -85,8 +83,7 @@ def add_and_delete():
 def add():
     """What nat-map says of a port that it can open half of the way only."""
     done = subprocess.run([NAT_MAP, "add", str(PORT), "udp", "--json", "--timeout", "20"],
-                          text=True, capture_output=True, check=False, timeout=60,
-                          env=dict(os.environ, XDG_STATE_HOME=os.environ["NATLAB_LOG_DIR"]))
+                          text=True, capture_output=True, check=False, timeout=60)
     row = json.loads(done.stdout)["mappings"][0]
     return {"status": done.returncode, "reach": row["reach"], "hops": len(row["hops"]),
             "evidence": row["evidence"], "note": row["note"]}

@@ -17,6 +17,12 @@ std::filesystem::path directory() {
     return std::filesystem::path(kStateDirectory) / "nodes";
 }
 
+/// A node is a machine of its own: what programs remember of its routers stays in the lab, and out
+/// of the journal of who runs it.
+std::filesystem::path memory_of(const Node& node) {
+    return std::filesystem::path(kStateDirectory) / "state" / node.name;
+}
+
 std::string current(const char* name) {
     const auto* value = std::getenv(name); // NOLINT(concurrency-mt-unsafe): one thread
     return value ? value : "";
@@ -27,6 +33,7 @@ std::string current(const char* name) {
 Environment command_environment(const Node& node, const std::string& log_path) {
     auto out = node.environment;
     out["NATLAB_LOG_DIR"] = log_path;
+    out["XDG_STATE_HOME"] = memory_of(node);
     std::error_code error;
     const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
     if (!error) out["NATLAB"] = self;
@@ -47,6 +54,7 @@ Result<void> store_environments(const Plan& plan, const std::string& log_path) {
         std::filesystem::create_directories(runtime, error);
     }
     for (const auto& node : plan.nodes) {
+        std::filesystem::create_directories(memory_of(node), error);
         std::string text;
         for (const auto& [name, value] : command_environment(node, log_path)) {
             text.append(name).append("=").append(value).append("\n");
