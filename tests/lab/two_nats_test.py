@@ -32,9 +32,11 @@ def reached(protocol):
     if protocol == "udp":
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as host:
             host.bind(("", PORT))
-            stranger.sendto(b"knock", there)
-            ready = select.select([host], [], [], PATIENCE)[0]
-            return host.recv(100).decode() if ready else None
+            for _ in range(5):  # one datagram may be lost
+                stranger.sendto(b"knock", there)
+                if select.select([host], [], [], PATIENCE / 5)[0]:
+                    return host.recv(100).decode()
+            return None
     with socket.create_server(("", PORT)) as server:
         server.settimeout(PATIENCE)
         stranger.connect(there)
