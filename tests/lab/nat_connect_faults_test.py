@@ -92,6 +92,13 @@ def by_command(command):
             "took": time.monotonic() - start}
 
 
+def catches(pid, number):
+    """Whether the process has got so far as to catch that signal."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        caught = next(line for line in file if line.startswith("SigCgt"))
+    return int(caught.split()[1], 16) >> (number - 1) & 1
+
+
 def swapped():
     """An answer to an answerer, and an offer to one who offers."""
     out = {}
@@ -100,6 +107,8 @@ def swapped():
                                   connect.peer_command(role, "--no-map"))
         # Two who wait for an offer wait; an offer from elsewhere ends it.
         if role == "--answer":
+            while not catches(running.process.pid, signal.SIGINT):
+                time.sleep(0.05)
             time.sleep(0.3)
             running.process.send_signal(signal.SIGINT)
         done = running.finish(patience=40)
