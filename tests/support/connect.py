@@ -63,12 +63,16 @@ def collected_events():
         yield file.name
 
 
+def sanitized():
+    """Whether nat-connect was built with AddressSanitizer."""
+    return b"__asan_init" in pathlib.Path(NAT_CONNECT).read_bytes()
+
+
 def resident(pid):
     """MiB of memory in use, without the 256 MiB of freed memory that AddressSanitizer keeps back."""
     status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     size = int(next(l for l in status.splitlines() if l.startswith("VmRSS")).split()[1]) // 1024
-    sanitized = b"__asan_init" in pathlib.Path(NAT_CONNECT).read_bytes()
-    return size - (256 if sanitized else 0)
+    return size - (256 if sanitized() else 0)
 
 
 class Running:
