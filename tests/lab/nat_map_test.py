@@ -8,12 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import lab
 import tap
+from leases import private_journal
 
 NAT_MAP = os.environ.get("NAT_MAP", "nat-map")
 PATIENCE = 5.0  # for what must come; the machine may be busy
@@ -27,11 +27,6 @@ def nat_map(*arguments):
                           check=False, timeout=30)
     return {"status": done.returncode, "json": json.loads(done.stdout) if done.stdout else None,
             "stderr": done.stderr}
-
-
-def private_journal():
-    """A state directory for this lab alone, so that labs do not share a journal."""
-    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="natterjack-state-")
 
 
 def reached_by_tcp(address, port):
