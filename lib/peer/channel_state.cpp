@@ -13,6 +13,11 @@ namespace {
 // What may wait for a handler, in bytes, before the peer has to.
 constexpr std::size_t kMaxInbox = std::size_t{1} * 1024 * 1024;
 
+// What an event costs that waits: many empty messages are not nothing.
+std::size_t cost_of(const ice::ChannelEvent& event) {
+    return sizeof(event) + event.data.size();
+}
+
 } // namespace
 
 ChannelState::ChannelState(std::weak_ptr<Session> session, std::string label,
@@ -90,8 +95,8 @@ void ChannelState::set_half_close(bool on) {
 }
 
 void ChannelState::set_receiving(bool receiving) {
-    run_on_loop([receiving](Session& session, ChannelState& self) {
-        self.receiving_ = receiving;
+    receiving_ = receiving; // now: a handler that has enough is not called again
+    run_on_loop([](Session& session, ChannelState& self) {
         self.drain();
         session.update_receiving();
     });
@@ -149,7 +154,7 @@ void ChannelState::deliver(ice::ChannelEvent event) {
     if (event.kind == Kind::Open) {
         open_untold_ = true;
     } else {
-        inbox_bytes_ += event.data.size();
+        inbox_bytes_ += cost_of(event);
         inbox_.push_back(std::move(event));
     }
     drain();
@@ -185,7 +190,7 @@ void ChannelState::drain() {
         } else if (!inbox_.empty() && receiving_ && now->message) {
             const auto event = std::move(inbox_.front());
             inbox_.pop_front();
-            inbox_bytes_ -= event.data.size();
+            inbox_bytes_ -= cost_of(event);
             if (event.kind == ice::ChannelEvent::Kind::Message) {
                 now->message(event.data, event.text);
             } else if (now->peer_done) {

@@ -92,14 +92,14 @@ private:
     std::atomic<std::size_t> inside_ = 0; // bytes that the session holds
     std::atomic<bool> finished_ = false;  // no more may be sent
     std::atomic<bool> muted_ = false;     // no handler any more
+    std::atomic<bool> receiving_ = true;  // the owner wants what comes
 
     mutable std::mutex mutex_; // guards handlers_
     std::shared_ptr<const Handlers> handlers_ = std::make_shared<const Handlers>();
 
     // The loop's thread only.
     std::deque<ice::ChannelEvent> inbox_;
-    std::size_t inbox_bytes_ = 0;
-    bool receiving_ = true;
+    std::size_t inbox_bytes_ = 0; // with what keeping them costs
     bool draining_ = false;
     bool ended_ = false;
     bool told_end_ = false;

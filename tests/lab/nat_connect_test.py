@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What nat-connect carries: pipes, commands, forwarded ports, pings; and how it is set up."""
 import concurrent.futures
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -194,6 +195,32 @@ def forward_tcp():
     return out
 
 
+def push(most, ready, send):
+    """How much is taken, up to `most` bytes, before half a second passes in which nothing more is."""
+    pushed = 0
+    while pushed < most and select.select([], [ready], [], 0.5)[1]:
+        with contextlib.suppress(BlockingIOError):
+            pushed += send(b"x" * 65536)
+    return pushed
+
+
+def stalled_command():
+    """--exec: a command that does not read yet holds our input up."""
+    with tempfile.TemporaryDirectory() as place:
+        gate = os.path.join(place, "gate")
+        os.mkfifo(gate)
+        ours = start(theirs=["--exec", f"read go <{gate}; wc -c"])
+        ours.wait_for("connected", "error")
+        stdin = ours.process.stdin.fileno()
+        os.set_blocking(stdin, False)
+        pushed = push(64 * MIB, stdin, lambda data: os.write(stdin, data))
+        with open(gate, "w", encoding="ascii") as file:
+            file.write("\n")
+        done = ours.finish()
+        return {"pushed MiB": pushed // MIB, "lost": pushed - int(done["out"] or 0),
+                "status": done["status"]}
+
+
 def stalled_reader():
     """What a stopped reader costs: the sender is held, the memory bounded, the others go on."""
     stop = threading.Event()
@@ -210,14 +237,9 @@ def stalled_reader():
     ours = start([w for t in targets for w in ("--forward", f"tcp:0:{t}")],
                  [w for t in targets for w in ("--allow", t)])
     ports = [listening_port(ours, where=lambda e, t=t: e.get("target") == t) for t in targets]
-    pushed = 0
     with socket.create_connection(("127.0.0.1", ports[0])) as client:
         client.setblocking(False)
-        while pushed < 64 * MIB and select.select([], [client], [], 0.5)[1]:
-            try:
-                pushed += client.send(b"x" * 65536)
-            except BlockingIOError:
-                pass
+        pushed = push(64 * MIB, client, client.send)
         beside = ask(ports[1], b"abc" * 100000) == b"cba" * 100000
     resident = connect.resident(ours.process.pid)
     stop.set()
@@ -517,8 +539,8 @@ def words():
 
 SITES = {"direct": ["--a", "none", "--b", "none", "--no-servers"],
          "NATs": ["--a", "eim/apdf", "--b", "eim/apdf"]}
-CASES = [both_ways, pipe_to_pipe, terminal, commands, forward_tcp, stalled_reader, forward_reverse,
-         forward_udp, refusals, pings, interrupted, broken_pipe, usage, interface, words,
+CASES = [both_ways, pipe_to_pipe, terminal, commands, forward_tcp, stalled_command, stalled_reader,
+         forward_reverse, forward_udp, refusals, pings, interrupted, broken_pipe, usage, interface, words,
          ping_to_nobody, peer_ends, few_files, terminals]
 BEHIND_NATS = [settings_file, patience]
 
@@ -558,6 +580,10 @@ def main():
         seen = runs["forward_tcp"].result()
         t.equal([seen["answers"], seen["status"]], [[True] * 6, 0],
                 "--forward tcp: six connections at once, each closed by halves; Ctrl-C ends it")
+
+        seen = runs["stalled_command"].result()
+        t.check(seen["pushed MiB"] < 16, "--exec: a command that does not read holds our input up", seen)
+        t.equal([seen["lost"], seen["status"]], [0, 0], "... until it does, and nothing is lost")
 
         seen = runs["stalled_reader"].result()
         t.check(seen["pushed MiB"] < 40, "a reader that has stopped stops its sender", seen)

@@ -124,6 +124,73 @@ TEST(PeerSession, CarriesPlainDatagramsWhenAskedByName) {
     EXPECT_EQ(pair.b.datagrams.front(), "plain");
 }
 
+// The peer's datagrams wait in the socket, as they do when it sends faster than we take them.
+TEST(PeerSession, LetsTheLoopGoOnUnderABurst) {
+    auto options = PeerPair::quick();
+    options.payload = PeerPayload::UnsafeDatagrams;
+    PeerPair pair(options);
+    ASSERT_TRUE(pair.connect()) << pair.a.why() << pair.b.why();
+    constexpr std::size_t kBurst = 500;
+    for (std::size_t i = 0; i < kBurst; ++i) {
+        ASSERT_TRUE(pair.a.session->send_datagram(bytes("burst")));
+    }
+    std::vector<std::size_t> turns; // how many had come by each
+    std::function<void()> note = [&] {
+        turns.push_back(pair.b.datagrams.size());
+        if (turns.back() < kBurst) pair.runner.loop().post(note);
+    };
+    note();
+    ASSERT_TRUE(pair.runner.run_until([&] { return turns.back() == kBurst; }));
+    for (std::size_t i = 1; i < turns.size(); ++i) EXPECT_LE(turns[i] - turns[i - 1], 64U);
+}
+
+TEST(PeerSession, HoldsMessagesBackAtOnceWhenAHandlerHasEnough) {
+    PeerPair pair;
+    auto channel = *pair.a.session->open_channel("many");
+    constexpr std::size_t kCount = 200;
+    for (std::size_t i = 0; i < kCount; ++i) ASSERT_TRUE(channel.send(bytes("x")));
+    std::size_t heard = 0;
+    ASSERT_TRUE(pair.runner.run_until([&] { return !pair.b.channels.empty(); }));
+    auto& incoming = pair.b.channels.front();
+    incoming.on_message([&](std::span<const std::uint8_t>, bool) {
+        ++heard;
+        incoming.set_receiving(false);
+    });
+    ASSERT_TRUE(pair.runner.run_until([&] { return heard > 0; }));
+    pair.runner.run_for(Duration(100));
+    EXPECT_EQ(heard, 1U);
+    incoming.on_message([&](std::span<const std::uint8_t>, bool) { ++heard; });
+    incoming.set_receiving(true);
+    EXPECT_TRUE(pair.runner.run_until([&] { return heard == kCount; }));
+}
+
+TEST(PeerSession, HoldsAPeerUpWhileNobodyTakesItsMessages) {
+    PeerPair pair;
+    auto channel = *pair.a.session->open_channel("endless");
+    ASSERT_TRUE(pair.runner.run_until([&] { return !pair.b.channels.empty(); }));
+    constexpr std::size_t kSize = std::size_t{64} * 1024;
+    constexpr std::size_t kMost = std::size_t{64} * 1024 * 1024;
+    std::size_t sent = 0;
+    const auto feed = [&] { // as much as there is, as soon as there is room
+        while (sent < kMost && channel.buffered_amount() < 4 * kSize) {
+            ASSERT_TRUE(channel.send(std::vector<std::uint8_t>(kSize)));
+            sent += kSize;
+        }
+    };
+    channel.on_low_buffer(kSize, feed);
+    feed();
+    std::size_t before = 0;
+    do { // until nothing more moves
+        before = sent;
+        pair.runner.run_for(Duration(300));
+    } while (sent != before);
+    EXPECT_LE(sent, 8U * 1024 * 1024);
+    std::size_t heard = 0;
+    pair.b.channels.front().on_message(
+        [&](std::span<const std::uint8_t> message, bool) { heard += message.size(); });
+    EXPECT_TRUE(pair.runner.run_until([&] { return heard == kMost; }, std::chrono::seconds(60)));
+}
+
 TEST(PeerSession, PutsEverythingIntoOneDescriptionForPasting) {
     auto options = PeerPair::quick();
     options.trickle = false;

@@ -324,6 +324,25 @@ TEST(SecureSession, PushesBackWhenTheReceiverDoesNotRead) {
     EXPECT_EQ(count(pair.b, Kind::LowBuffer), 1U);
 }
 
+TEST(SecureSession, HoldsASenderUpHoweverMuchItHas) {
+    SecurePair pair;
+    ASSERT_TRUE(pair.connect());
+    const auto id = open(pair, labelled("endless"));
+    auto& channels = pair.b.session->channels();
+    pair.a.session->set_receiving(pair.sim.now(), false);
+    constexpr std::size_t kSize = std::size_t{256} * 1024;
+    std::size_t accepted = 0;
+    for (std::uint32_t i = 0; i < 256; ++i) { // 64 MiB
+        if (channels.send(pair.sim.now(), id, numbered(i, kSize))) ++accepted;
+        pair.pump();
+        pair.run_for(100ms);
+    }
+    EXPECT_EQ(count(pair.a, Kind::Message), 0U);
+    // 2 MiB of the receiver's and 1 MiB of the sender's SCTP; the rest waits in the channel.
+    EXPECT_LE(accepted * kSize - channels.buffered_amount(id), 3U * 1024 * 1024 + kSize);
+    EXPECT_LT(accepted, 256U);
+}
+
 TEST(SecureSession, BoundsWhatWaits) {
     SecurePair pair;
     auto& channels = pair.a.session->channels();

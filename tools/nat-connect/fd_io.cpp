@@ -21,6 +21,8 @@ namespace {
 
 constexpr std::size_t kReadAtOnce = std::size_t{32} * 1024;
 constexpr std::size_t kWriteAtOnce = std::size_t{64} * 1024;
+/// What waits to be written shares a piece up to this: one byte in a piece of its own costs 50.
+constexpr std::size_t kPiece = std::size_t{4} * 1024;
 /// Writes between two looks at everything else that goes on.
 constexpr int kWritesInARow = 32;
 
@@ -128,7 +130,8 @@ FdWriter::FdWriter(Fd fd, Handlers handlers)
 
 void FdWriter::write(std::span<const std::uint8_t> data) {
     if (!fd_ || finishing_ || data.empty()) return;
-    queue_.emplace_back(data.begin(), data.end());
+    if (queue_.empty() || queue_.back().size() >= kPiece) queue_.emplace_back();
+    queue_.back().insert(queue_.back().end(), data.begin(), data.end());
     if (watch_) return;
     watch_ = std::make_unique<FdWatch>(fd_.get(), FdWatch::For::Writing, [this] { write_some(); });
 }

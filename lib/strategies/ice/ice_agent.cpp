@@ -21,6 +21,7 @@ constexpr guint kMaxPairs = 150;
 // TURN requests only; the rest of what libnice would ask is asked by StunClient.
 constexpr guint kRelayTimeout = 250;    // ms, until the first repetition
 constexpr int kReceiveBuffer = 1 << 20; // the default of 208 KiB loses bursts
+constexpr int kDatagramsPerTurn = 64;
 
 NiceAddress to_nice(const Endpoint& endpoint) {
     NiceAddress out;
@@ -106,6 +107,19 @@ struct IceAgent::Nice {
     void connect(const char* signal, GCallback callback) {
         g_signal_connect(object, signal, callback, this);
     }
+    void receive() {
+        nice_agent_attach_recv(object, stream, kComponent, net::context_of(owner.loop_),
+                               on_datagram, this);
+    }
+    // libnice reads until a socket is empty, which it never is when a peer sends faster than we
+    // take: everything else on the loop has its turn before it reads on.
+    void pause() {
+        nice_agent_attach_recv(object, stream, kComponent, net::context_of(owner.loop_), nullptr,
+                               nullptr);
+        owner.loop_.post([this, alive = std::weak_ptr<bool>(owner.alive_)] {
+            if (!alive.expired()) receive();
+        });
+    }
 
     // No handler's object is touched after it was called: it may have destroyed everything.
     static void on_candidate(NiceAgent*, NiceCandidate* candidate, gpointer data) {
@@ -133,7 +147,9 @@ struct IceAgent::Nice {
         if (state == NICE_COMPONENT_STATE_FAILED && handlers.on_lost) handlers.on_lost();
     }
     static void on_datagram(NiceAgent*, guint, guint, guint size, gchar* bytes, gpointer data) {
-        auto& handlers = static_cast<Nice*>(data)->owner.handlers_;
+        auto& nice = *static_cast<Nice*>(data);
+        if (++nice.datagrams % kDatagramsPerTurn == 0) nice.pause();
+        auto& handlers = nice.owner.handlers_;
         if (!handlers.on_datagram) return;
         handlers.on_datagram(ByteView(reinterpret_cast<const std::uint8_t*>(bytes), size));
     }
@@ -141,6 +157,7 @@ struct IceAgent::Nice {
     IceAgent& owner;
     NiceAgent* object = nullptr;
     guint stream = 0;
+    unsigned datagrams = 0; // so far
     std::vector<GSocket*> held;
 };
 
@@ -182,8 +199,7 @@ void IceAgent::set_up(const Config& config) {
     nice_->stream = nice_agent_add_stream(agent, 1);
     nice_agent_set_local_credentials(agent, nice_->stream, config.ufrag.c_str(),
                                      config.password.c_str());
-    nice_agent_attach_recv(agent, nice_->stream, kComponent, net::context_of(loop_),
-                           Nice::on_datagram, nice_.get());
+    nice_->receive();
 }
 
 Result<void> IceAgent::gather() {
