@@ -34,6 +34,13 @@ public:
     void cancel();
 
 private:
+    /// "Nobody here" takes one second: four questions (0, 100, 300, 700 ms) and the time to answer
+    /// the last. Whoever needs longer than that on its own link is broken.
+    static constexpr Duration kSilence{1000};
+    /// What is left of the deadline when the gateway beyond, or the proof, has had its time: for
+    /// the answer itself.
+    static constexpr Duration kAnswerSlack{50};
+
     struct Stage {
         std::size_t rank = 0; ///< In the order of preference.
         Strategy strategy = Strategy::Direct;

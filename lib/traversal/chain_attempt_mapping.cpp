@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: MIT
+// One stage's mapping: asking for it, what it is worth, and the opening that comes of it.
+#include <algorithm>
+#include <utility>
+
+#include "traversal/chain_attempt.hpp"
+#include "traversal/inquiry.hpp"
+
+namespace natterjack {
+
+namespace {
+
+// How long a mapping that stands waits for the STUN servers' opinion, counted from the start: as
+// long as a stage waits for a better one.
+constexpr Duration kViewHeadStart{300};
+// One stage's mapping may not eat the time of all that come after it.
+constexpr Duration kMapLimit{3000};
+
+} // namespace
+
+void ChainAttempt::map(std::size_t index) {
+    if (!proofs_ || !is_a_gateways(stages_[index].strategy)) {
+        ask_for_mapping(index);
+        return;
+    }
+    proofs_->before_mapping(stages_[index].path, [this, index](bool needed) {
+        const auto self = shared_from_this();
+        if (!handler_) return; // answered meanwhile
+        if (needed) {
+            ask_for_mapping(index);
+        } else {
+            race_->failed(index, net::now()); // its line says that it would have served
+        }
+        pump();
+    });
+}
+
+void ChainAttempt::ask_for_mapping(std::size_t index) {
+    Stage& stage = stages_[index];
+    if (!inherit(stage)) {
+        race_->failed(index, net::now());
+        return; // pump() is on its way to what follows
+    }
+    const bool unasked =
+        stages_.size() == 1 && stage.strategy != Strategy::Igd && stage.strategy != Strategy::Ice;
+    const bool early = unasked && !proofs_;
+    const auto until = std::min(deadline_, early ? started_ + kSilence
+                                                 : net::now() + (unasked ? kSilence : kMapLimit));
+    stage.mapper->map(request_for(stage), until, [this, index](Result<Mapping> answer) {
+        handle_mapping(index, std::move(answer));
+    });
+}
+
+// What an earlier run, or this opening on its earlier way, has left there is taken over, with its
+// secret. False: a live process has it.
+bool ChainAttempt::inherit(Stage& stage) {
+    if (!is_a_gateways(stage.strategy)) return true;
+    Mapping wanted{.strategy = stage.strategy,
+                   .transport = request_.transport,
+                   .internal = request_for(stage).internal,
+                   .gateway = stage.path.gateway};
+    if (former_ && is_same_mapping(*former_, wanted)) {
+        stage.inherited = former_;
+    } else {
+        const auto hardware = net::hardware_address_of(stage.path.gateway, stage.path.interface);
+        auto claim = parts_.journal.claim(wanted, hardware, keeper_->process(),
+                                          std::chrono::system_clock::now());
+        const auto& owner = claim.entry.owner;
+        if (claim.ownership == Ownership::Foreign) {
+            note_failure(stage, {Errc::Conflict, "port " + std::to_string(request_.port) +
+                                                     " is kept open by process " +
+                                                     std::to_string(owner.pid) + " (" +
+                                                     owner.program + "): stop that one first"});
+            return false;
+        }
+        const auto port = claim.entry.mapping.external.port;
+        const bool fits = request_.any_external_port || request_for(stage).external_port == port;
+        // Our own other opening of the same port keeps what it has.
+        const bool left_behind = owner != keeper_->process();
+        if (claim.ownership == Ownership::Inherited && fits && left_behind) {
+            stage.inherited = std::move(claim.entry.mapping);
+        }
+    }
+    if (stage.inherited) {
+        // What our own gateway has of it, by the service as it was discovered now.
+        if (!stage.inherited->hops.empty()) stage.inherited = stage.inherited->hops.front();
+        stage.inherited->control_url.clear();
+    }
+    return true;
+}
+
+void ChainAttempt::handle_mapping(std::size_t index, Result<Mapping> answer) {
+    const auto self = shared_from_this();
+    Stage& stage = stages_[index];
+    stage.line.took = elapsed();
+    if (!answer && std::exchange(stage.inherited, std::nullopt) &&
+        outcome_of(answer.error()) == StoryLine::Outcome::Refused) {
+        former_.reset();
+        stage.mapper->map(
+            request_for(stage), std::min(deadline_, net::now() + kMapLimit),
+            [this, index](Result<Mapping> afresh) { handle_mapping(index, std::move(afresh)); });
+        return;
+    }
+    if (!answer) {
+        note_failure(stage, answer.error());
+        race_->failed(index, net::now());
+        pump();
+        return;
+    }
+    learn(stage);
+    stage.mapping = *std::move(answer);
+    stage.granted = true;
+    if (race_->is_over()) { // came in the very turn of the deadline: the caller was told otherwise
+        take_back(stage);
+        return;
+    }
+    stage.line.outcome = StoryLine::Outcome::Opened;
+    stage.line.message =
+        stage.mapping.external.to_string() + " leads to " + stage.mapping.internal.to_string();
+    if (stage.proof) note_proof(stage, *std::exchange(stage.proof, std::nullopt));
+    if (view_ && net::now() < started_ + kViewHeadStart) {
+        waiting_for_view_ = index;
+        view_timer_.start_at(started_ + kViewHeadStart, [this] {
+            if (const auto late = std::exchange(waiting_for_view_, std::nullopt)) judge(*late);
+        });
+        return;
+    }
+    judge(index);
+}
+
+void ChainAttempt::judge(std::size_t index) {
+    view_timer_.stop();
+    if (may_look_beyond(stages_[index])) {
+        look_beyond(index);
+    } else {
+        settle(index);
+    }
+}
+
+bool ChainAttempt::may_look_beyond(const Stage& stage) const {
+    const auto& external = stage.mapping.external.address;
+    return parts_.trace_hops && is_a_gateways(stage.strategy) && !external.is_unspecified() &&
+           reach_of(external, around_->seen) == Reach::BehindAnotherNat;
+}
+
+void ChainAttempt::look_beyond(std::size_t index) {
+    const Stage& stage = stages_[index];
+    outer_search_ = std::make_unique<OuterSearch>(
+        loop_, parts_.make_mapper, parts_.trace_hops,
+        OuterSearch::Question{.path = stage.path,
+                              .inner = stage.mapping,
+                              .wish = request_for(stage),
+                              .strategies = strategies_,
+                              .seen = around_->seen,
+                              .started = started_,
+                              .deadline = deadline_ - kAnswerSlack},
+        [this, index](OuterSearch::Answer answer) { handle_outer(index, std::move(answer)); });
+}
+
+void ChainAttempt::handle_outer(std::size_t index, OuterSearch::Answer answer) {
+    const auto self = shared_from_this();
+    const auto ended = std::move(outer_search_); // its handler is running
+    Stage& stage = stages_[index];
+    outer_story_.insert(outer_story_.end(), answer.story.begin(), answer.story.end());
+    around_->beyond = std::move(answer.evidence);
+    if (answer.found) {
+        stage.outer = answer.found->gateway;
+        stage.mapping = stack(stage.mapping, answer.found->mapping);
+        stage.mapper = std::make_unique<StackedMapper>(loop_, parts_.make_mapper, stage.path,
+                                                       std::move(stage.mapper), *stage.outer);
+    }
+    settle(index);
+}
+
+void ChainAttempt::settle(std::size_t index) {
+    const Stage& stage = stages_[index];
+    const auto& external = stage.mapping.external;
+    const bool may_be_proved = proofs_ && is_a_gateways(stage.strategy) &&
+                               reach_of(external.address, around_->seen) == Reach::Anyone;
+    if (!may_be_proved || net::now() >= deadline_ - kAnswerSlack) return finish(index);
+    proofs_->prove(stage.path, external, [this, index](ProofVerdict verdict) {
+        const auto self = shared_from_this();
+        note_proof(stages_[index], std::move(verdict));
+        finish(index);
+    });
+}
+
+void ChainAttempt::note_proof(Stage& stage, ProofVerdict verdict) {
+    stage.line.took = elapsed();
+    if (!stage.granted) { // direct: proved before it is taken
+        stage.line.outcome = StoryLine::Outcome::Spare;
+        stage.line.message = stage.path.source.to_string() + " is this host's own";
+    }
+    stage.line.message += "; " + std::string(to_string(verdict.proof)) + ": " + verdict.evidence;
+    stage.proof = std::move(verdict);
+}
+
+void ChainAttempt::finish(std::size_t index) {
+    const auto self = shared_from_this();
+    const Stage& stage = stages_[index];
+    const bool refuted = stage.proof && stage.proof->proof == Proof::Refuted;
+    // An invited peer is more than nobody: what an invitation gives need not be better.
+    const bool reaches = stage.mapping.invitation ||
+                         reach_of(stage.mapping.external.address, around_->seen) == Reach::Anyone;
+    race_->mapped(index, net::now(), reaches && !refuted);
+    pump();
+}
+
+void ChainAttempt::report(std::size_t index) {
+    Stage& stage = stages_[index];
+    keeper_->remember(stage.path, parts_.journal);
+    keeper_->sweep(
+        stage.path, parts_.journal,
+        [make = parts_.make_mapper, loop = loop_, path = stage.path](const Mapping& orphan) {
+            return make_mapper_for(orphan, make, loop, path);
+        });
+    deadline_timer_.stop();
+    bool more_may_come = view_ != nullptr;
+    for (std::size_t i = 0; i < index; ++i) more_may_come = more_may_come || race_->is_asking(i);
+    if (moving_) {
+        end_soon();
+        if (const auto opening = opening_.lock()) {
+            opening->settle_in(lease_of(index), appraisal(), story());
+        }
+        return;
+    }
+    OpeningInfo info{.transport = request_.transport,
+                     .internal = stage.mapping.internal,
+                     .strategy = stage.strategy,
+                     .gateway = stage.path.gateway,
+                     .description = request_.description,
+                     .story = story()};
+    if (stage.proof && stage.strategy == Strategy::Direct) {
+        stage.mapping.note = "nothing was mapped: this host's own address is public";
+    }
+    appraisal()(stage.mapping, info);
+    add_proof(stage, info);
+    // What is proved stays as it is: a move would make a claim of it.
+    const bool may_move = more_may_come && info.proof != Proof::Proved;
+    auto state = std::make_shared<OpeningState>(loop_, std::move(info), opening_parts());
+    state->start(lease_of(index));
+    opening_ = state;
+    if (may_move) state->attach(shared_from_this());
+    answer(Opening(std::move(state)));
+}
+
+void ChainAttempt::add_proof(const Stage& stage, OpeningInfo& info) const {
+    if (stage.proof) {
+        info.proof = stage.proof->proof;
+        info.proof_level = stage.proof->level;
+        info.proof_evidence = stage.proof->evidence;
+    } else if (request_.prove) {
+        info.proof_evidence =
+            request_.internal_address ? "not tried: the port leads to another host"
+            : info.reach == Reach::BehindAnotherNat
+                ? "not tried: the mapping ends behind another NAT"
+            : stage.mapping.invitation ? "not tried: nobody gets in but a peer that is invited"
+                                       : "not tried: the deadline was too near";
+    }
+}
+
+Appraisal ChainAttempt::appraisal() const {
+    return [around = around_](const Mapping& mapping, OpeningInfo& out) {
+        appraise(mapping, *around, out);
+    };
+}
+
+OpeningState::Parts ChainAttempt::opening_parts() const {
+    const auto relocate = [loop = loop_, strategies = strategies_, parts = parts_,
+                           request = request_](const std::shared_ptr<OpeningState>& opening,
+                                               const Mapping& former) -> std::shared_ptr<void> {
+        auto again = request;
+        again.prove = false; // the application has the port by now
+        // The same number outside as before, if it can be had.
+        if (!again.any_external_port) again.external_port = former.external.port;
+        auto attempt = std::make_shared<ChainAttempt>(loop, strategies, parts, again, nullptr);
+        attempt->start_again(opening, former);
+        return {attempt.get(), [attempt](void*) { attempt->cancel(); }};
+    };
+    return {.appraise = appraisal(),
+            .journal = parts_.journal,
+            .keeper = keeper_,
+            .relocate = relocate,
+            .network = request_.network,
+            .check_interval = request_.check_interval};
+}
+
+MappingRequest ChainAttempt::request_for(const Stage& stage) const {
+    return {.transport = request_.transport,
+            .internal = {request_.internal_address.value_or(stage.path.source), request_.port},
+            .external_port = request_.any_external_port    ? std::uint16_t{0}
+                             : request_.external_port != 0 ? request_.external_port
+                                                           : request_.port,
+            .exact = request_.exact,
+            .lifetime = std::chrono::duration_cast<Lifetime>(request_.lifetime),
+            .description = request_.description,
+            .renew = stage.inherited};
+}
+
+Lease ChainAttempt::lease_of(std::size_t index) {
+    Stage& stage = stages_[index];
+    stage.granted = false;
+    stage.inherited.reset();
+    // A better stage that comes late is a protocol of a gateway whose outer one is known already.
+    for (const Stage& other : stages_) {
+        if (stage.outer || !other.outer || other.path.gateway != stage.path.gateway) continue;
+        stage.outer = other.outer;
+        stage.mapper = std::make_unique<StackedMapper>(loop_, parts_.make_mapper, stage.path,
+                                                       std::move(stage.mapper), *stage.outer);
+    }
+    const auto make = [make = parts_.make_mapper, make_ice = parts_.make_ice, request = request_,
+                       strategy = stage.strategy, loop = loop_, path = stage.path,
+                       outer = stage.outer]() -> std::unique_ptr<Mapper> {
+        if (strategy == Strategy::Ice) return make_ice(loop, request);
+        auto mapper = make(strategy, loop, path);
+        if (!outer) return mapper;
+        return std::make_unique<StackedMapper>(loop, make, path, std::move(mapper), *outer);
+    };
+    return {.path = stage.path,
+            .mapper = std::move(stage.mapper),
+            .make = make,
+            .request = request_for(stage),
+            .mapping = stage.mapping};
+}
+
+} // namespace natterjack
