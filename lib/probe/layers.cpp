@@ -2,6 +2,7 @@
 #include "probe/layers.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 
 namespace natterjack {
 
@@ -66,7 +67,23 @@ Finding<int> count_layers(const LayerEvidence& evidence) {
     return {0, Confidence::Inconclusive, "no router told where the external address is"};
 }
 
+bool starts_with_any(std::string_view name, std::initializer_list<std::string_view> beginnings) {
+    return std::any_of(beginnings.begin(), beginnings.end(),
+                       [&](std::string_view each) { return name.starts_with(each); });
+}
+
 } // namespace
+
+Finding<Truth> judge_tunnel(std::string_view interface, bool point_to_point) {
+    // PPP is how DSL comes, raw IP how modems do, and a CLAT (RFC 6877) carries IPv4 over IPv6.
+    const bool provider =
+        starts_with_any(interface, {"ppp", "wwan", "rmnet", "ccmni", "clat", "v4-"});
+    // OpenVPN's and ZeroTier's interfaces may be Ethernet's kind: their names tell.
+    const bool named = starts_with_any(interface, {"tun", "tap", "zt"});
+    if (named || (point_to_point && !provider))
+        return {Truth::Yes, Confidence::Likely, "the way out is a tunnel interface"};
+    return {Truth::No, Confidence::Likely, "the way out is an ordinary interface"};
+}
 
 LayersReport judge_layers(const LayerEvidence& evidence) {
     LayersReport out;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include <natterjack/probe_report.hpp>
 
@@ -18,6 +19,9 @@ struct LayerEvidence {
     std::optional<HopList> to_server;
     std::vector<IpAddress> gateway_says; ///< External addresses by the port mapping protocols.
 };
+
+/// Whether the way out through \a interface is a VPN's tunnel, by its name and kind.
+[[nodiscard]] Finding<Truth> judge_tunnel(std::string_view interface, bool point_to_point);
 
 /// The farther end of the way to our own external address is the NAT that owns it: routers before
 /// it that let probes die stand between, and one of them at least is a NAT of its own when the

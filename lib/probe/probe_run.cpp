@@ -105,11 +105,7 @@ void ProbeRun::note_way_out() {
                                 : network_.find(request_.network.interface);
     if (!interface) return;
     report_.interface = interface->name;
-    // PPP is how DSL comes, not only VPNs.
-    const bool tunnel = interface->point_to_point && !interface->name.starts_with("ppp");
-    report_.vpn = {tunnel ? Truth::Yes : Truth::No, Confidence::Likely,
-                   tunnel ? "the way out is a tunnel interface"
-                          : "the way out is an ordinary interface"};
+    report_.vpn = judge_tunnel(interface->name, interface->point_to_point);
 }
 
 void ProbeRun::resolve(const std::vector<HostPort>& servers) {

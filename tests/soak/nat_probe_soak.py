@@ -1,63 +1,99 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Many runs of nat-probe on links that lose packets: nat_probe_soak.py [RUNS [SPEC...]]
+"""Many runs of nat-probe on links that lose packets: nat_probe_soak.py [--write] [RUNS [SPEC...]]
 
-Unknown is allowed, wrong is not: counts right, unknown and wrong for mapping and filtering, each SPEC in a
-lab of its own with 40 ms each way and 2 % loss each way. Exits with 1 when anything was wrong.
+Unknown is allowed, wrong is not: counts right, unknown and wrong for each fact of tests/support/probe_truth.py,
+with 40 ms each way and 2 % loss each way. Each run has a lab of its own: in one lab, runs would find what others
+left there, as when a carrier's block of ports is used up, or a router sends no more ICMP for a while. --write puts
+the table into docs/nat-probe.md. Exits with 1 when anything was wrong.
 """
 import collections
 import concurrent.futures
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import lab
+import probe_truth
 
 NAT_PROBE = os.environ.get("NAT_PROBE", "nat-probe")
-SPECS = ["none", "eim/eif", "eim/adf", "eim/apdf", "adm/apdf", "apdm/apdf", "home", "home>cgn"]
-TRUTH = {"none": ("none", "eif"), "home": ("eim", "apdf"), "home>cgn": ("eim", "apdf")}
+DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "nat-probe.md"
+BEGIN, END = "<!-- made by tools/dev soak --write -->", "<!-- end -->"
+TRUTH = {**probe_truth.PRESETS, **probe_truth.OTHERS}
 LINK = "delay=40ms,loss=2%"
+AT_ONCE = 2  # labs; most of their time goes into waiting
+HEAD = ["behind", "right", "unknown", "wrong", "median", "slowest"]
 
 
-def look(_):
-    done = subprocess.run([NAT_PROBE, "--json", "--stun", os.environ["NATLAB_STUN"], "--stun",
-                           os.environ["NATLAB_STUN2"]], text=True, capture_output=True, check=False, timeout=50)
+def look(spec):
+    truth = TRUTH[spec]
+    done = subprocess.run([NAT_PROBE, "--json", "--show-addresses", *truth.arguments()], text=True,
+                          capture_output=True, check=False, timeout=50)
     report = json.loads(done.stdout)
-    v4 = report["families"]["v4"]
-    return v4["mapping"]["value"], v4["filtering"]["value"], report["verdict"]["class"], report["duration_ms"]
+    return {"facts": probe_truth.read(report, truth.family), "ms": report["duration_ms"], "report": report}
 
 
-def many(runs):
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        return list(pool.map(look, range(runs)))
+def wrong(spec, facts, fact):
+    """Whether `fact` is neither true nor an honest "unknown"."""
+    said, true = facts[fact], TRUTH[spec].facts[fact]
+    if fact == "services":  # no answer is no statement; an answer that nobody gave would be one
+        return not set(said.split()) <= set(true.split())
+    return said not in (true, *probe_truth.UNKNOWN)
+
+
+def soak(spec, runs):
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        labs = [pool.submit(lab.inside, ["--nat", f"{spec},{LINK}", "--seed", str(seed)], look, spec)
+                for seed in range(1, runs + 1)]
+        return [each.result() for each in labs]
 
 
 def judge(spec, found):
-    """Prints one row; returns how many findings were wrong."""
-    expected = TRUTH.get(spec) or tuple(spec.split("/"))
-    wrong, cells = 0, []
-    for index, name in enumerate(("mapping", "filtering")):
-        values = collections.Counter(each[index] for each in found)
-        right, unknown = values.pop(expected[index], 0), values.pop("unknown", 0)
-        wrong += sum(values.values())
-        cells.append(f"{name} {right} right {unknown} unknown {dict(values) if values else 0} wrong")
-    verdicts = dict(collections.Counter(each[2] for each in found))
-    times = sorted(each[3] for each in found)
-    print(f"{spec:12} {'; '.join(cells)}; verdicts {verdicts}; "
-          f"ms median {times[len(times) // 2]} worst {times[-1]}", flush=True)
-    return wrong
+    """Prints what was said of each fact; returns the row of the table, and how many runs were wrong."""
+    for fact in probe_truth.FACTS:
+        said = collections.Counter(str(each["facts"][fact]) for each in found)
+        true = TRUTH[spec].facts[fact]
+        if set(said) != {str(true)}:
+            count = sum(wrong(spec, each["facts"], fact) for each in found)
+            print(f"  {fact}: {true} is true; {dict(said)}{f'  WRONG {count}' if count else ''}", flush=True)
+    bad = 0
+    for seed, each in enumerate(found, 1):
+        if any(wrong(spec, each["facts"], fact) for fact in probe_truth.FACTS):
+            bad += 1
+            print(f"--seed {seed}: {json.dumps(each['report'])}", file=sys.stderr, flush=True)
+    right = sum(each["facts"] == TRUTH[spec].facts for each in found)
+    times = sorted(each["ms"] for each in found)
+    return [f"`{spec}`", str(right), str(len(found) - right - bad), str(bad),
+            f"{times[len(times) // 2] / 1000:.1f} s", f"{times[-1] / 1000:.1f} s"], bad
 
 
-def main():
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    wrong = 0
-    for spec in sys.argv[2:] or SPECS:
-        wrong += judge(spec, lab.inside(["--nat", f"{spec},{LINK}", "--seed", "7"], many, runs, timeout=900))
-    sys.exit(1 if wrong else 0)
+def write(rows):
+    table = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|", *("| " + " | ".join(row) + " |" for row in rows)]
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    DOCUMENT.write_text("\n".join([before + BEGIN, *table, END + after]), encoding="utf-8")
+
+
+def main(words):
+    into_document = words[:1] == ["--write"]
+    words = words[into_document:]
+    runs = int(words[0]) if words else 100
+    rows, bad = [], 0
+    for spec in words[1:] or TRUTH:
+        print(spec, flush=True)
+        row, count = judge(spec, soak(spec, runs))
+        rows.append(row)
+        bad += count
+        print("  " + ", ".join(f"{name} {value}" for name, value in zip(HEAD[1:], row[1:])), flush=True)
+    if into_document:
+        write(rows)
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":
-    lab.serve(many)
-    main()
+    lab.serve(look)
+    sys.exit(main(sys.argv[1:]))

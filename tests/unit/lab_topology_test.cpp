@@ -118,6 +118,7 @@ TEST(Topology, AVpnsServerIsWhereTheHostIsSeen) {
 TEST(Topology, TheServersAreAlsoWhereTheWebIs) {
     const auto plan = plan_lab({site("a", "none")}, true);
     EXPECT_EQ(plan.find("a")->environment.at("NATLAB_STUN_443"), "25.0.1.1:443");
+    EXPECT_EQ(plan.find("a")->environment.at("NATLAB_STUN2_443"), "25.0.2.1:443");
     EXPECT_EQ(plan.find("a")->environment.at("NATLAB_TURN_443"),
               "turn:natlab:natlab@25.0.1.1:443?transport=tcp");
 }

@@ -193,5 +193,19 @@ TEST(Layers, AreUnknownWhereEvidenceContradictsOrIsMissing) {
     EXPECT_EQ(said.count.confidence, Confidence::Inconclusive);
 }
 
+TEST(Tunnel, IsAPointToPointInterfaceThatIsNoProviders) {
+    for (const auto* name : {"wg0", "tailscale0", "utun3"})
+        EXPECT_EQ(judge_tunnel(name, true).value, Truth::Yes) << name;
+    for (const auto* name : {"ppp0", "wwan0", "rmnet_data0", "clat", "v4-wlan0"})
+        EXPECT_EQ(judge_tunnel(name, true).value, Truth::No) << name;
+    for (const auto* name : {"eth0", "wlp3s0", "br-lan"})
+        EXPECT_EQ(judge_tunnel(name, false).value, Truth::No) << name;
+}
+
+TEST(Tunnel, OfEthernetsKindIsKnownByItsName) {
+    for (const auto* name : {"tap0", "tun0", "ztabcdef12"})
+        EXPECT_EQ(judge_tunnel(name, false).value, Truth::Yes) << name;
+}
+
 } // namespace
 } // namespace natterjack

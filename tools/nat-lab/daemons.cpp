@@ -43,8 +43,7 @@ Daemon coturn(const std::string& node, const std::vector<std::string>& addresses
     };
     for (std::size_t i = 0; i < addresses.size(); ++i) {
         daemon.command.push_back("--listening-ip=" + addresses[i]);
-        if (i % 2 != 0) continue;
-        daemon.command.push_back("--relay-ip=" + addresses[i]);
+        if (i % 2 == 0) daemon.command.push_back("--relay-ip=" + addresses[i]);
         const bool ipv6 = addresses[i].find(':') != std::string::npos;
         daemon.command.push_back(
             "--aux-server=" + (ipv6 ? "[" + addresses[i] + "]" : addresses[i]) + ":" +

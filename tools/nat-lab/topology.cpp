@@ -303,6 +303,7 @@ std::map<std::string, std::string> common_environment(bool servers, bool ipv6) {
         out["NATLAB_TURN"] = turn_url(kStun) + "?transport=udp";
         out["NATLAB_TURN_TCP"] = turn_url(kStun) + "?transport=tcp";
         out["NATLAB_STUN_443"] = std::string(kStun) + ":" + std::to_string(kWebPort);
+        out["NATLAB_STUN2_443"] = std::string(kStun2) + ":" + std::to_string(kWebPort);
         out["NATLAB_TURN_443"] = turn_url(kStun, kWebPort) + "?transport=tcp";
     }
     if (!ipv6) return out;
