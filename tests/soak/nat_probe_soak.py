@@ -25,7 +25,7 @@ BEGIN, END = "<!-- made by tools/dev soak --write -->", "<!-- end -->"
 TRUTH = {**probe_truth.PRESETS, **probe_truth.OTHERS}
 LINK = "delay=40ms,loss=2%"
 AT_ONCE = 2  # labs; most of their time goes into waiting
-HEAD = ["behind", "right", "unknown", "wrong", "median", "slowest"]
+HEAD = ["behind", "runs", "right", "unknown", "wrong", "median", "slowest"]
 
 
 def look(spec):
@@ -66,15 +66,20 @@ def judge(spec, found):
             print(f"--seed {seed}: {json.dumps(each['report'])}", file=sys.stderr, flush=True)
     right = sum(each["facts"] == TRUTH[spec].facts for each in found)
     times = sorted(each["ms"] for each in found)
-    return [f"`{spec}`", str(right), str(len(found) - right - bad), str(bad),
+    return [f"`{spec}`", str(len(found)), str(right), str(len(found) - right - bad), str(bad),
             f"{times[len(times) // 2] / 1000:.1f} s", f"{times[-1] / 1000:.1f} s"], bad
 
 
 def write(rows):
-    table = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|", *("| " + " | ".join(row) + " |" for row in rows)]
+    """Puts the rows into the document's table, where the rows of other SPECs stay."""
     text = DOCUMENT.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
+    old, after = rest.split(END)
+    known = {row[0]: row for row in ([cell.strip() for cell in line.strip("|").split("|")] for line in old.splitlines())}
+    known.update({row[0]: row for row in rows})
+    ordered = [known[f"`{spec}`"] for spec in TRUTH if f"`{spec}`" in known]
+    table = ["| " + " | ".join(row) + " |" for row in ordered]
+    table[:0] = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
     DOCUMENT.write_text("\n".join([before + BEGIN, *table, END + after]), encoding="utf-8")
 
 

@@ -9,14 +9,17 @@ import threading
 import lab
 
 COOKIE = 0x2112A442
-# fault: what nat-probe calls such a server
+# fault: what nat-probe calls such a server behind a strict NAT and behind an open one
 FAULTS = {
-    "claims its own address as other": "same-address",
-    "ignores CHANGE-REQUEST": "ignores",
-    "answers from both": "ignores",  # the second answer is filtered, the first is enough to know
-    "refuses": "refuses",
-    "does not send from elsewhere": "claims",
+    "claims its own address as other": {"eim/apdf": "same-address", "eim/eif": "same-address"},
+    "ignores CHANGE-REQUEST": {"eim/apdf": "ignores", "eim/eif": "ignores"},
+    # Where the second answer is filtered, the first is enough to know.
+    "answers from both": {"eim/apdf": "ignores", "eim/eif": "answers-twice"},
+    "refuses": {"eim/apdf": "refuses", "eim/eif": "refuses"},
+    "does not send from elsewhere": {"eim/apdf": "claims", "eim/eif": "claims"},
 }
+WRONG_ADDRESS = "tells everybody another's address"
+STRANGER = ("25.0.9.9", 9)
 
 
 def attribute(kind, value):
@@ -80,7 +83,8 @@ class Server:
         other = self.other(asked)
         if self.fault == "claims its own address as other":
             other = (asked[0], other[1])
-        body = attribute(0x20, address(peer, COOKIE)) + attribute(0x802C, address(other))
+        seen = STRANGER if self.fault == WRONG_ADDRESS else peer
+        body = attribute(0x20, address(seen, COOKIE)) + attribute(0x802C, address(other))
         if not changed or self.fault in ("ignores CHANGE-REQUEST", "answers from both"):
             self.send(asked, peer, 0x0101, transaction, body)
         if changed and self.fault == "answers from both":

@@ -51,6 +51,7 @@ OTHERS = {
     "none": Truth("open", "none/eif", layers=0),
     "none,firewall": Truth("good", "none/apdf", layers=0),
     "home>cgn": Truth("limited", "eim/apdf", ports="block", layers=2, cgn="yes", services=_ALL_THREE),
+    "eim/apdf>apdm/apdf": Truth("hard", "apdm/apdf", ports="random", layers=2, cgn="unknown"),
     "eim/adf": Truth("good", "eim/adf"),
     "adm/eif": Truth("limited", "adm/eif", ports="random"),
     "adm/adf": Truth("hard", "adm/adf", ports="random"),
