@@ -49,8 +49,8 @@ std::string_view to_string(AddressRewriting rewriting) noexcept {
 }
 
 std::string_view to_string(UnsolicitedSyn answer) noexcept {
-    static constexpr std::array<std::string_view, 5> kNames = {"unknown", "silent", "reset",
-                                                               "unreachable", "accepted"};
+    static constexpr std::array<std::string_view, 6> kNames = {
+        "unknown", "silent", "reset", "unreachable", "refused", "accepted"};
     return name_of(answer, kNames);
 }
 

@@ -10,6 +10,7 @@
 
 #include "net/fd.hpp"
 #include "net/loop.hpp"
+#include "net/received_message.hpp"
 #include "net/socket_address.hpp"
 
 namespace natterjack::net {
@@ -17,6 +18,8 @@ namespace natterjack::net {
 namespace {
 
 constexpr std::size_t kReadSize = std::size_t{16} * 1024;
+/// Of a packet that an ICMP message is about: its beginning, at which nobody looks.
+constexpr std::size_t kErrorSize = 64;
 constexpr int kBacklog = 16;
 /// Connections taken at one wake-up; what is left waits for the loop's next turn.
 constexpr int kMaxAcceptsPerTurn = 16;
@@ -36,6 +39,12 @@ bool confine(int fd, bool v4, unsigned interface) {
               : set_option(fd, IPPROTO_IPV6, IPV6_UNICAST_IF, htonl(interface));
 }
 
+bool receive_errors(int fd, bool v4) {
+    constexpr int kOn = 1;
+    return v4 ? set_option(fd, IPPROTO_IP, IP_RECVERR, kOn)
+              : set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, kOn);
+}
+
 bool bind_to(int fd, const Endpoint& at) {
     const auto address = to_socket_address(at);
     return bind(fd, address.raw(), address.length) == 0;
@@ -50,6 +59,8 @@ struct TcpStream::State : std::enable_shared_from_this<State> {
     Fd fd;
     std::unique_ptr<WriteWatch> connecting;
     std::unique_ptr<ReadWatch> reading;
+    std::optional<bool> heeds_icmp_v4; // empty: it does not
+    std::optional<IcmpReport> icmp;
     std::shared_ptr<const Handlers> handlers; // shared, so that one may replace or destroy them
 
     void watch();
@@ -79,6 +90,10 @@ Result<std::unique_ptr<TcpStream>> TcpStream::connect(const Loop& loop, const En
     constexpr int kOn = 1;
     if (options.share_port && !set_option(fd, SOL_SOCKET, SO_REUSEADDR, kOn))
         return network_error(what, errno);
+    if (options.heed_icmp) {
+        if (!receive_errors(fd, to.address.is_v4())) return network_error(what, errno);
+        state->heeds_icmp_v4 = to.address.is_v4();
+    }
     const bool anywhere = options.bind.address.is_unspecified() && options.bind.port == 0;
     if (!confine(fd, to.address.is_v4(), options.interface) ||
         (!anywhere && !bind_to(fd, options.bind))) {
@@ -100,6 +115,11 @@ void TcpStream::State::finish_connect() {
     socklen_t size = sizeof error;
     if (getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
     if (error != 0) {
+        if (heeds_icmp_v4) {
+            std::array<std::uint8_t, kErrorSize> head{};
+            ReceivedMessage queued(fd.get(), head, MSG_ERRQUEUE);
+            if (queued.size() >= 0) icmp = icmp_report(queued, *heeds_icmp_v4);
+        }
         end(network_error("the connection failed", error));
         return;
     }
@@ -150,6 +170,10 @@ Result<void> TcpStream::send(ByteView bytes) {
         ::send(state_->fd.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (size == static_cast<ssize_t>(bytes.size())) return {};
     return network_error("cannot send into the connection", size < 0 ? errno : EMSGSIZE);
+}
+
+const std::optional<IcmpReport>& TcpStream::icmp() const {
+    return state_->icmp;
 }
 
 void TcpStream::reset_at_end() {

@@ -5,11 +5,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include <natterjack/endpoint.hpp>
 #include <natterjack/loop.hpp>
 
 #include "base/bytes.hpp"
+#include "net/icmp_report.hpp"
 
 namespace natterjack::net {
 
@@ -21,6 +23,7 @@ public:
         Endpoint bind;           ///< Our side; an unspecified address means any, port 0 any.
         unsigned interface = 0;  ///< Index, as UdpSocket::Options.
         bool share_port = false; ///< With other connections of this process, to other endpoints.
+        bool heed_icmp = false;  ///< Remember what ICMP says about it: icmp().
     };
     struct Handlers {
         /// Once, when it stands; never for one that was taken. Empty: nobody wants to know.
@@ -46,6 +49,8 @@ public:
     [[nodiscard]] Endpoint local() const;
     /// \retval Errc::Network  broken, or not all was taken (detail: errno)
     Result<void> send(ByteView bytes);
+    /// Why it could not be made, if an ICMP message said so and that was asked for.
+    [[nodiscard]] const std::optional<IcmpReport>& icmp() const;
     /// Ends it by a reset when it is destroyed: nothing of it then lingers on the port.
     void reset_at_end();
 

@@ -10,14 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include <linux/errqueue.h>
-#include <netinet/icmp6.h>
 #include <netinet/in.h>
-#include <netinet/ip_icmp.h>
 #include <sys/socket.h>
 
 #include "net/fd.hpp"
 #include "net/loop.hpp"
+#include "net/received_message.hpp"
 #include "net/socket_address.hpp"
 
 namespace natterjack::net {
@@ -77,76 +75,6 @@ bool configure(int fd, const UdpSocket::Options& options) {
            set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, kOn) && set_multicast_v6(fd, options);
 }
 
-/// One recvmsg() with room for its ancillary data.
-class Message {
-public:
-    Message(int fd, std::vector<std::uint8_t>& buffer, int flags) {
-        iovec data{buffer.data(), buffer.size()};
-        msghdr header{};
-        header.msg_name = address_.raw();
-        header.msg_namelen = address_.length;
-        header.msg_iov = &data;
-        header.msg_iovlen = 1;
-        header.msg_control = control_.data();
-        header.msg_controllen = control_.size();
-        size_ = recvmsg(fd, &header, flags | MSG_DONTWAIT);
-        error_number_ = size_ < 0 ? errno : 0;
-        header_ = header;
-    }
-
-    /// -1: nothing was read; see error_number().
-    [[nodiscard]] ssize_t size() const { return size_; }
-    [[nodiscard]] int error_number() const { return error_number_; }
-    [[nodiscard]] Endpoint peer() const { return to_endpoint(address_); }
-
-    /// The ancillary data of this kind, zeros when there is none; of data that is shorter than T
-    /// the rest is zeros.
-    template<class T>
-    [[nodiscard]] T ancillary(int level, int type) {
-        T out{};
-        for (cmsghdr* item = CMSG_FIRSTHDR(&header_); item != nullptr;
-             item = CMSG_NXTHDR(&header_, item)) {
-            if (item->cmsg_level == level && item->cmsg_type == type) {
-                std::memcpy(&out, CMSG_DATA(item),
-                            std::min<std::size_t>(sizeof out, item->cmsg_len - CMSG_LEN(0)));
-            }
-        }
-        return out;
-    }
-
-private:
-    SocketAddress address_;
-    alignas(cmsghdr) std::array<std::uint8_t, 512> control_{};
-    msghdr header_{};
-    ssize_t size_ = -1;
-    int error_number_ = 0;
-};
-
-/// What the kernel puts into the error queue: its own struct, then who sent the ICMP message
-/// (SO_EE_OFFENDER).
-struct QueuedError {
-    sock_extended_err error{};
-    sockaddr_storage offender{};
-};
-static_assert(offsetof(QueuedError, offender) == sizeof(sock_extended_err));
-
-/// Empty for path MTU and for errors of our own making.
-std::optional<IcmpReport::Kind> kind_of(const sock_extended_err& error) {
-    using Kind = IcmpReport::Kind;
-    if (error.ee_origin == SO_EE_ORIGIN_ICMP) {
-        if (error.ee_type == ICMP_TIME_EXCEEDED) return Kind::TimeExceeded;
-        if (error.ee_type != ICMP_DEST_UNREACH || error.ee_code == ICMP_FRAG_NEEDED) return {};
-        return error.ee_code == ICMP_PORT_UNREACH ? Kind::PortUnreachable : Kind::Unreachable;
-    }
-    if (error.ee_origin == SO_EE_ORIGIN_ICMP6) {
-        if (error.ee_type == ICMP6_TIME_EXCEEDED) return Kind::TimeExceeded;
-        if (error.ee_type != ICMP6_DST_UNREACH) return {};
-        return error.ee_code == ICMP6_DST_UNREACH_NOPORT ? Kind::PortUnreachable
-                                                         : Kind::Unreachable;
-    }
-    return {};
-}
-
 /// A header for sendmsg(), with a hop limit of its own where one is asked for.
 class OutgoingMessage {
 public:
@@ -192,7 +120,7 @@ struct UdpSocket::State : std::enable_shared_from_this<State> {
     void handle_readable();
     bool read_error();
     bool read_datagram();
-    [[nodiscard]] unsigned arrival_interface(Message& message) const;
+    [[nodiscard]] unsigned arrival_interface(ReceivedMessage& message) const;
 };
 
 Result<std::unique_ptr<UdpSocket>> UdpSocket::open(const Loop& loop, const Options& options) {
@@ -232,24 +160,15 @@ void UdpSocket::State::handle_readable() {
 
 // False when there is nothing more to read.
 bool UdpSocket::State::read_error() {
-    Message message(fd.get(), buffer, MSG_ERRQUEUE);
+    ReceivedMessage message(fd.get(), buffer, MSG_ERRQUEUE);
     if (message.size() < 0) return false;
-    const auto queued = options.bind.address.is_v4()
-                            ? message.ancillary<QueuedError>(IPPROTO_IP, IP_RECVERR)
-                            : message.ancillary<QueuedError>(IPPROTO_IPV6, IPV6_RECVERR);
-    const auto kind = kind_of(queued.error);
-    if (const auto handler = on_icmp; handler && kind) {
-        SocketAddress offender;
-        offender.storage = queued.offender;
-        // With this message comes the address that our datagram was sent to.
-        (*handler)(IcmpReport{*kind, message.peer(), to_endpoint(offender).address,
-                              static_cast<int>(queued.error.ee_errno)});
-    }
+    const auto report = icmp_report(message, options.bind.address.is_v4());
+    if (const auto handler = on_icmp; handler && report) (*handler)(*report);
     return true;
 }
 
 bool UdpSocket::State::read_datagram() {
-    Message message(fd.get(), buffer, 0);
+    ReceivedMessage message(fd.get(), buffer, 0);
     if (message.size() < 0) {
         // Anything but "empty" is a pending ICMP error; reading has taken it away.
         return message.error_number() != EAGAIN && message.error_number() != EBADF;
@@ -264,7 +183,7 @@ bool UdpSocket::State::read_datagram() {
     return true;
 }
 
-unsigned UdpSocket::State::arrival_interface(Message& message) const {
+unsigned UdpSocket::State::arrival_interface(ReceivedMessage& message) const {
     if (options.bind.address.is_v4()) {
         const auto info = message.ancillary<in_pktinfo>(IPPROTO_IP, IP_PKTINFO);
         return static_cast<unsigned>(info.ipi_ifindex);

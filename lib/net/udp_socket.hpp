@@ -13,24 +13,9 @@
 
 #include "base/bytes.hpp"
 #include "base/datagram.hpp"
+#include "net/icmp_report.hpp"
 
 namespace natterjack::net {
-
-/// What an ICMP or ICMPv6 message said about a datagram of ours (by IP_RECVERR, no privilege
-/// needed). Evidence, not proof: anyone on the path can say so.
-struct IcmpReport {
-    enum class Kind : std::uint8_t {
-        TimeExceeded,    ///< Its hop limit ended at `from`.
-        PortUnreachable, ///< It arrived, and nothing listens there.
-        Unreachable      ///< Host, network or protocol, or forbidden by somebody's policy.
-    };
-    Kind kind = Kind::Unreachable;
-    Endpoint to;          ///< Where the datagram was sent to.
-    IpAddress from;       ///< Who reports; this host's own address where it found no neighbour.
-    int error_number = 0; ///< The kernel's word for it: ECONNREFUSED, EHOSTUNREACH, ...
-
-    friend bool operator==(const IcmpReport&, const IcmpReport&) = default;
-};
 
 /// Sends and receives datagrams of one address family. Belongs to the loop's thread.
 class UdpSocket {

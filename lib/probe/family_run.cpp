@@ -16,8 +16,7 @@ constexpr Duration kPatience{800};
 constexpr Duration kQuickPatience{250};
 constexpr Duration kTcpPatience{1500}; // one repeated SYN included
 constexpr std::size_t kTcpDestinations = 4;
-constexpr std::uint32_t kFirstTcpPort = 49152; // RFC 6335 section 6: for nobody in particular
-constexpr int kFilteringRounds = 3;            // servers asked before giving up
+constexpr int kFilteringRounds = 3; // servers asked before giving up
 constexpr std::size_t kMappingDestinations = 8;
 
 stun::TransactionId make_id() {
@@ -132,6 +131,23 @@ void FamilyRun::take_survey() {
     }
     ask_ports();
     test_filtering();
+    test_syn();
+}
+
+// Beside all else: no port and no filter is shared with it.
+void FamilyRun::test_syn() {
+    SynTest::Setup setup{
+        .source = setup_.source, .interface = setup_.interface, .servers = {}, .turn = setup_.turn};
+    for (const auto& target : answered_) setup.servers.push_back(target.endpoint);
+    ++ends_pending_;
+    syn_.emplace(loop_, std::move(setup), [this](const Finding<UnsolicitedSyn>& found) {
+        report_.unsolicited_syn = found;
+        end_part();
+    });
+}
+
+void FamilyRun::end_part() {
+    if (--ends_pending_ == 0) hooks_.done();
 }
 
 // Silence has two causes: the servers, or a network that lets no UDP through. A server that answers
@@ -237,12 +253,10 @@ void FamilyRun::part_done() {
     if (--parts_pending_ == 0) take_mapping();
 }
 
-// RFC 5382 section 4.1: the same question for connections. All from one port of ours, whose number
-// is drawn, because the kernel would not give the same one twice.
+// RFC 5382 section 4.1: the same question for connections. All from one port of ours.
 void FamilyRun::test_tcp_mapping(const std::vector<Endpoint>& destinations) {
     ++parts_pending_;
-    const auto port = static_cast<std::uint16_t>(net::random_between(kFirstTcpPort, 65535));
-    const Endpoint local{setup_.source, port};
+    const Endpoint local{setup_.source, random_tcp_port()};
     const auto count = std::min(destinations.size(), kTcpDestinations);
     tcp_pending_ = count;
     for (std::size_t i = 0; i < count; ++i) {
@@ -287,7 +301,7 @@ void FamilyRun::take_mapping() {
     }
     judge_fresh_ports(ports);
     if (const auto external = most_common(report_.seen)) report_.external = external;
-    hooks_.done();
+    end_part();
 }
 
 void FamilyRun::note_outlier(const Endpoint& endpoint) {

@@ -6,11 +6,13 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include <natterjack/probe_report.hpp>
 
+#include "probe/syn_test.hpp"
 #include "probe/tcp_question.hpp"
 #include "probe/test_socket.hpp"
 #include "proto/changed_answer.hpp"
@@ -30,7 +32,8 @@ public:
         unsigned interface = 0; ///< 0: the routing table decides.
         bool quick = false;     ///< Mapping only.
         int port_samples = 8;
-        bool qualify_all = false; ///< As ProbeRequest.
+        bool qualify_all = false;     ///< As ProbeRequest.
+        std::vector<TurnServer> turn; ///< That may connect to us.
     };
     struct Target {
         std::size_t server = 0; ///< Index into the report's servers.
@@ -67,6 +70,8 @@ private:
     void ask_over_tcp();
     void test_tcp_mapping(const std::vector<Endpoint>& destinations);
     void part_done();
+    void test_syn();
+    void end_part();
     void note_outlier(const Endpoint& endpoint);
     void judge_fresh_ports(const std::vector<std::uint16_t>& destinations);
 
@@ -85,11 +90,13 @@ private:
     FilteringOutcomes again_; // the same on other sockets
     int filters_pending_ = 0;
     int parts_pending_ = 0; ///< Of the mapping tests.
+    int ends_pending_ = 1;  ///< The mapping tests, and what goes on beside everything.
     std::vector<MappingTest::Row> tcp_rows_;
     std::list<MappingSocket> mappings_;
     std::list<FilterSocket> filters_;
     std::list<TcpQuestion> tcp_questions_;
     std::size_t tcp_pending_ = 0;
+    std::optional<SynTest> syn_;
     MappingSocket* survey_ = nullptr;
     std::vector<MappingSocket*> fresh_; // one destination each
     std::vector<MappingSocket*> tests_; // many destinations each

@@ -67,6 +67,11 @@ void ProbeRun::start() {
     }
     const auto servers = servers_to_ask(request_.stun_servers, parts_);
     if (!servers) return fail(servers.error());
+    for (const auto& url : request_.turn_servers) {
+        const auto parsed = parse_turn_server(url);
+        if (!parsed) return fail({Errc::InvalidArgument, parsed.error().message});
+        turn_servers_.push_back(*parsed);
+    }
     auto network = parts_.read_network();
     if (!network) return fail(network.error());
     network_ = *std::move(network);
@@ -159,7 +164,8 @@ FamilyRun::Setup ProbeRun::setup_for(const Endpoint& server) const {
             .interface = source.interface,
             .quick = is_quick(),
             .port_samples = request_.port_samples,
-            .qualify_all = request_.qualify_all};
+            .qualify_all = request_.qualify_all,
+            .turn = turn_servers_};
 }
 
 void ProbeRun::start_families() {

@@ -68,6 +68,7 @@ private:
     Progress progress_;
     TimePoint started_;
     net::Network network_;
+    std::vector<TurnServer> turn_servers_;
     ProbeReport report_;
     LayerEvidence evidence_;
     std::list<net::Resolution> resolutions_;

@@ -7,6 +7,16 @@
 
 namespace natterjack {
 
+namespace {
+
+constexpr std::uint32_t kFirstTcpPort = 49152;
+
+} // namespace
+
+std::uint16_t random_tcp_port() {
+    return static_cast<std::uint16_t>(net::random_between(kFirstTcpPort, 65535));
+}
+
 TcpQuestion::TcpQuestion(const Loop& loop, const Endpoint& server,
                          const net::TcpStream::Options& options, TimePoint give_up_at,
                          Handler handler)
@@ -45,7 +55,6 @@ void TcpQuestion::take(ByteView bytes) {
 // On the loop's next turn: a handler of the stream's may be running.
 void TcpQuestion::finish_soon() {
     timer_.start_at(net::now(), [this] {
-        stream_.reset();
         if (const auto handler = std::exchange(handler_, nullptr)) handler(answer_);
     });
 }

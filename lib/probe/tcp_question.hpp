@@ -14,8 +14,13 @@
 
 namespace natterjack {
 
+/// A port for connections whose mapping is looked at, to be shared by them: the kernel would not
+/// give the same one twice (RFC 6335 section 6: one that is for nobody in particular).
+[[nodiscard]] std::uint16_t random_tcp_port();
+
 /// Connects, asks, and reads the answer (RFC 8489 section 6.2.2). Belongs to the loop's thread;
-/// destroying it ends it without a word. Must not be destroyed in its own handler.
+/// destroying it ends it without a word, and the connection, which stays until then. Must not be
+/// destroyed in its own handler.
 class TcpQuestion {
 public:
     struct Answer {

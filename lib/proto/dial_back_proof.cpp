@@ -21,6 +21,7 @@ DialBackProof::DialBackProof(Options options, std::function<stun::TransactionId(
 
 void DialBackProof::start(TimePoint now) {
     transaction_ = new_transaction_();
+    asked_ = now;
     timer_ = RetransmitTimer();
     timer_.start(now, now + kReadyLimit);
     send();
@@ -38,7 +39,8 @@ void DialBackProof::prove(TimePoint now, const Endpoint& external) {
     asked_ = now;
     transaction_ = new_transaction_();
     timer_ = RetransmitTimer();
-    timer_.start(now, now + kDialLimit);
+    // One round trip for the nonce, one for the answer.
+    timer_.start(now, now + options_.dial_limit + 2 * round_trip_ + kSlack);
     send();
 }
 
@@ -46,14 +48,16 @@ void DialBackProof::send() {
     stun::Message request{.transaction = transaction_};
     if (phase_ == Phase::Dialling) {
         request.add(static_cast<stun::AttributeType>(DialBack::kType),
-                    dial_back_value({external_.port, options_.application_listens}));
+                    dial_back_value({.port = external_.port,
+                                     .silent = options_.application_listens,
+                                     .limit = options_.dial_limit}));
         request.add(stun::AttributeType::Software, {kSoftware.begin(), kSoftware.end()});
         if (!nonce_.empty()) request.add(stun::AttributeType::Nonce, nonce_);
     }
     outbox_ = Datagram{options_.server, stun::encode(request)};
 }
 
-void DialBackProof::handle_datagram(TimePoint, const Endpoint& from, ByteView payload) {
+void DialBackProof::handle_datagram(TimePoint now, const Endpoint& from, ByteView payload) {
     if (result_ || from != options_.server || !timer_.deadline()) return;
     const auto message = stun::decode(payload);
     if (!message || message->method != stun::kBinding || message->transaction != transaction_) {
@@ -68,13 +72,16 @@ void DialBackProof::handle_datagram(TimePoint, const Endpoint& from, ByteView pa
         const auto mapped = stun::mapped_address(*message);
         if (!mapped) return;
         seen_ = mapped->address;
+        round_trip_ = std::chrono::duration_cast<Duration>(now - asked_);
         phase_ = Phase::Ready;
         timer_.stop();
         return;
     }
     const auto origin = stun::response_origin(*message);
     if (!dial_back(*message) || !origin) {
-        inconclusive(name() + " does not connect back");
+        inconclusive(name() + " does not connect back",
+                     {UnsolicitedSyn::Unknown, Confidence::UnsupportedByServer,
+                      "no server here connects back"});
         return;
     }
     // Of our own listener's connection the listener tells, perhaps a little later.
@@ -94,8 +101,10 @@ void DialBackProof::take_refusal(const stun::Message& message) {
         return;
     }
     if (error->code == turn::kConnectionTimeoutOrFailure) {
+        const auto said = dial_back(message);
         inconclusive(name() + " cannot connect to " + external_.to_string() +
-                     ": nothing gets in, or the server itself cannot get out");
+                         ": nothing gets in, or the server itself cannot get out",
+                     syn_finding(said ? said->answer : UnsolicitedSyn::Unknown));
         return;
     }
     inconclusive(name() + " refuses: " + std::to_string(error->code) + " " + error->reason);
@@ -144,11 +153,12 @@ void DialBackProof::proved(TimePoint now, const Endpoint& from) {
     finish({Proof::Proved, level,
             "a connection that " + name() + " made arrived after " + std::to_string(took.count()) +
                 " ms from " + from.to_string() + ", " +
-                (rewritten ? "its source rewritten" : in_words(level))});
+                (rewritten ? "its source rewritten" : in_words(level)),
+            syn_finding(UnsolicitedSyn::Accepted)});
 }
 
-void DialBackProof::inconclusive(std::string why) {
-    finish({Proof::Claimed, ProofLevel::None, std::move(why)});
+void DialBackProof::inconclusive(std::string why, Finding<UnsolicitedSyn> syn) {
+    finish({Proof::Claimed, ProofLevel::None, std::move(why), std::move(syn)});
 }
 
 void DialBackProof::finish(ProofVerdict verdict) {

@@ -24,13 +24,17 @@ namespace natterjack {
 class DialBackProof {
 public:
     static constexpr Duration kReadyLimit{1000};
-    /// The server itself gives up after three seconds.
-    static constexpr Duration kDialLimit{3600};
+    /// How long the server tries when nothing else is said.
+    static constexpr Duration kDialLimit{3000};
+    /// For what our question and its answer take besides the round trips that were measured.
+    static constexpr Duration kSlack{600};
     static constexpr int kMaxChallenges = 3;
 
     struct Options {
         Endpoint server;
         bool application_listens = false;
+        /// How long the server is to try, at most kDialLimit.
+        Duration dial_limit = kDialLimit;
         /// What other sockets of this host have sent to; it may grow. Null: nothing.
         std::shared_ptr<const std::vector<Endpoint>> contacted;
     };
@@ -62,7 +66,8 @@ private:
     void take_refusal(const stun::Message& message);
     void proved(TimePoint now, const Endpoint& from);
     void finish(ProofVerdict verdict);
-    void inconclusive(std::string why);
+    void inconclusive(std::string why,
+                      Finding<UnsolicitedSyn> syn = syn_finding(UnsolicitedSyn::Unknown));
     [[nodiscard]] std::string name() const {
         return "the STUN server " + options_.server.to_string();
     }
@@ -75,6 +80,7 @@ private:
     IpAddress seen_;
     Endpoint external_;
     TimePoint asked_;
+    Duration round_trip_{0}; // at most, and the server's time to answer
     std::vector<std::uint8_t> nonce_;
     int challenges_ = 0;
     std::optional<Endpoint> dialled_;

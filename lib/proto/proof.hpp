@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <natterjack/opening.hpp>
+#include <natterjack/probe_report.hpp>
 
 namespace natterjack {
 
@@ -14,7 +14,12 @@ struct ProofVerdict {
     Proof proof = Proof::Claimed; ///< Claimed: nothing could be learnt.
     ProofLevel level = ProofLevel::None;
     std::string evidence; ///< One English line, no trailing full stop.
+    /// TCP: what the port answered to the connection.
+    Finding<UnsolicitedSyn> syn = {};
 };
+
+/// With its evidence.
+[[nodiscard]] Finding<UnsolicitedSyn> syn_finding(UnsolicitedSyn answer);
 
 /// How much it says that something came from \a from, when we have sent to \a contacted before.
 [[nodiscard]] ProofLevel level_of(const Endpoint& from, const std::vector<Endpoint>& contacted);

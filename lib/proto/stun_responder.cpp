@@ -15,6 +15,7 @@ namespace {
 using stun::AttributeType;
 
 constexpr int kUnknownAttribute = 420; // RFC 8489 section 14.8
+constexpr int kServerError = 500;      // the same
 constexpr std::size_t kOtherPort = 1;  // in the number of an endpoint
 constexpr std::size_t kOtherAddress = 2;
 constexpr std::string_view kSoftware = "natterjack";
@@ -107,9 +108,11 @@ void StunResponder::dial(const Request& request, const DialBack& wanted) {
     if (busy || dials_.size() == kMaxDials) return;
     const auto id = next_dial_++;
     dials_[id] = {request.at, request.from, request.message.transaction, request.size, wanted};
+    const bool hurry = wanted.limit > Duration(0) && wanted.limit < kDialLimit;
     Dial out{.id = id,
              .from = has_second_address() ? request.at ^ kOtherAddress : request.at,
              .to = {address, wanted.port},
+             .limit = hurry ? wanted.limit : kDialLimit,
              .payload = {}};
     if (!wanted.silent) {
         out.payload = stun::encode(
@@ -118,19 +121,26 @@ void StunResponder::dial(const Request& request, const DialBack& wanted) {
     to_dial_.push_back(std::move(out));
 }
 
-void StunResponder::handle_dialled(std::uint64_t id, const std::optional<Endpoint>& local) {
+void StunResponder::handle_dialled(std::uint64_t id, const Dialled& dialled) {
     const auto node = dials_.extract(id);
     if (!node) return;
     const Pending& pending = node.mapped();
     const Request request{
         pending.at, pending.asker, {.transaction = pending.transaction}, pending.request_size};
-    if (!local) {
-        refuse(request, turn::kConnectionTimeoutOrFailure, std::nullopt);
+    if (dialled.answer == UnsolicitedSyn::Unknown) {
+        refuse(request, kServerError, std::nullopt);
+        return;
+    }
+    auto dial = pending.dial;
+    dial.answer = dialled.answer;
+    if (dial.answer != UnsolicitedSyn::Accepted) {
+        refuse(request, turn::kConnectionTimeoutOrFailure,
+               stun::Attribute{DialBack::kType, dial_back_value(dial)});
         return;
     }
     stun::Message message{.kind = stun::Class::Success, .transaction = pending.transaction};
-    message.add(static_cast<AttributeType>(DialBack::kType), dial_back_value(pending.dial));
-    message.add(AttributeType::ResponseOrigin, stun::plain_address(*local));
+    message.add(static_cast<AttributeType>(DialBack::kType), dial_back_value(dial));
+    message.add(AttributeType::ResponseOrigin, stun::plain_address(dialled.local));
     if (stun::encode(message).size() > pending.request_size) return;
     send(pending.at, pending.asker, message);
 }

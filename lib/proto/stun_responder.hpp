@@ -29,7 +29,7 @@ class StunResponder {
 public:
     /// A nonce is good for one to two of these.
     static constexpr Duration kNonceLife{60'000};
-    /// A connection that is not made by then has failed.
+    /// A connection that is not made by then has failed; who asks may want to know sooner.
     static constexpr Duration kDialLimit{3000};
     static constexpr std::size_t kMaxDials = 64;
 
@@ -54,7 +54,13 @@ public:
         std::size_t from =
             0; ///< Which of our endpoints' addresses; the port is the kernel's choice.
         Endpoint to;
+        Duration limit{0};                 ///< How long to try.
         std::vector<std::uint8_t> payload; ///< To send when it stands; empty: nothing.
+    };
+    struct Dialled {
+        /// Accepted: it stands. Unknown: we could not even try.
+        UnsolicitedSyn answer = UnsolicitedSyn::Unknown;
+        Endpoint local; ///< Accepted: where it came from.
     };
 
     /// \a options.endpoints: two or four.
@@ -62,8 +68,8 @@ public:
 
     /// A datagram that came to our endpoint number \a at.
     void handle_datagram(TimePoint now, std::size_t at, const Endpoint& from, ByteView payload);
-    /// The connection stands, and came from \a local; empty: it could not be made.
-    void handle_dialled(std::uint64_t id, const std::optional<Endpoint>& local);
+    /// What became of a connection, once.
+    void handle_dialled(std::uint64_t id, const Dialled& dialled);
 
     [[nodiscard]] std::optional<Answer> poll_transmit();
     [[nodiscard]] std::optional<Dial> poll_dial();

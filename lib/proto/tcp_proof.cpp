@@ -16,7 +16,7 @@ TurnClient::Options client_options(const TcpProof::Options& options) {
             .reliable = true,
             .user = options.user,
             .password = options.password,
-            .connect_limit = TcpProof::kConnectLimit};
+            .connect_limit = options.connect_limit};
 }
 
 } // namespace
@@ -196,6 +196,7 @@ void TcpProof::take_refusal(TimePoint now, const TurnClient::Refused& refused) {
         inconclusive(name() + " does not connect: " + refused.error.message);
         return;
     }
+    answer_ = silent ? UnsolicitedSyn::Silent : UnsolicitedSyn::Refused;
     // Silence to the end of the limit is more than one failure: the kernel has repeated its SYN.
     failures_ += silent ? kEnoughFailures : 1;
     patience_.reset();
@@ -229,7 +230,8 @@ void TcpProof::settle_failure(TimePoint now) {
     } else if (control_ == Control::Works) {
         finish({Proof::Refuted, ProofLevel::None,
                 name() + " cannot connect to " + external_.to_string() +
-                    ", tried repeatedly, while its connection elsewhere succeeds"});
+                    ", tried repeatedly, while its connection elsewhere succeeds",
+                syn_finding(answer_)});
     }
 }
 
@@ -245,11 +247,12 @@ void TcpProof::proved(TimePoint now, const Endpoint& from) {
                     std::to_string(took.count()) + " ms";
     evidence += rewritten ? ", its source rewritten to " + from.to_string()
                           : " from " + from.to_string() + ", " + in_words(level);
-    finish({Proof::Proved, level, std::move(evidence)});
+    finish({Proof::Proved, level, std::move(evidence), syn_finding(UnsolicitedSyn::Accepted)});
 }
 
 void TcpProof::inconclusive(std::string why) {
-    finish({Proof::Claimed, ProofLevel::None, std::move(why)});
+    finish(
+        {Proof::Claimed, ProofLevel::None, std::move(why), syn_finding(UnsolicitedSyn::Unknown)});
 }
 
 void TcpProof::finish(ProofVerdict verdict) {

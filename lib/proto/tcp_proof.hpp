@@ -42,7 +42,8 @@ public:
         std::string user;
         std::string password;
         bool application_listens = false;
-        Token token{}; ///< Unpredictable.
+        Token token{};                          ///< Unpredictable.
+        Duration connect_limit = kConnectLimit; ///< For each connection of the server's.
         /// What other sockets of this host have sent to; it may grow. Null: nothing.
         std::shared_ptr<const std::vector<Endpoint>> contacted;
     };
@@ -117,8 +118,9 @@ private:
     Endpoint relayed_;
     Endpoint external_;
     turn::ConnectionId connection_ = 0;
-    int failures_ = 0;     // of connections to the port
-    bool pending_ = false; // one is under way
+    int failures_ = 0;                                // of connections to the port
+    UnsolicitedSyn answer_ = UnsolicitedSyn::Unknown; // to the last of them
+    bool pending_ = false;                            // one is under way
     TimePoint asked_;
     std::optional<TimePoint> patience_; // ends, while connecting
     std::optional<TimePoint> limit_;    // of the phase

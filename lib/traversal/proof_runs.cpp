@@ -158,6 +158,8 @@ public:
                   .password = login.password,
                   .application_listens = parts_.application_listens,
                   .token = net::random_bytes<16>(),
+                  .connect_limit = parts_.connect_limit.count() > 0 ? parts_.connect_limit
+                                                                    : TcpProof::kConnectLimit,
                   .contacted = parts_.contacted},
                  crypto()),
           timer_(parts_.loop) {
@@ -255,6 +257,8 @@ public:
         : parts_(std::move(parts)),
           proof_({.server = server,
                   .application_listens = parts_.application_listens,
+                  .dial_limit = parts_.connect_limit.count() > 0 ? parts_.connect_limit
+                                                                 : DialBackProof::kDialLimit,
                   .contacted = parts_.contacted},
                  new_transaction),
           timer_(parts_.loop) {

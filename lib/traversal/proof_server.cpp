@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <cerrno>
 #include <map>
 #include <utility>
 #include <vector>
@@ -13,6 +14,20 @@
 #include "proto/stun_responder.hpp"
 
 namespace natterjack {
+
+namespace {
+
+// What a host of ours says about a connection, such as that it has no neighbour or no route of that
+// kind, is no answer of the other side's.
+UnsolicitedSyn answer_of(const net::TcpStream& stream, const Error& error) {
+    if (const auto& icmp = stream.icmp()) {
+        return icmp->from == stream.local().address ? UnsolicitedSyn::Unknown
+                                                    : UnsolicitedSyn::Unreachable;
+    }
+    return error.detail == ECONNREFUSED ? UnsolicitedSyn::Reset : UnsolicitedSyn::Unknown;
+}
+
+} // namespace
 
 class ProofServer::State {
 public:
@@ -55,24 +70,32 @@ private:
         const auto id = dial.id;
         auto& entry = dials_.try_emplace(id, loop_).first->second;
         auto stream = net::TcpStream::connect(
-            loop_, dial.to, {.bind = {sockets_[dial.from]->local().address, 0}},
+            loop_, dial.to, {.bind = {sockets_[dial.from]->local().address, 0}, .heed_icmp = true},
             {.on_open =
                  [this, id, payload = dial.payload] {
                      const auto& made = dials_.at(id).stream;
                      // Lost with the connection, if that is gone already: nobody is waiting then.
                      if (!payload.empty()) (void)made->send(payload);
-                     finish(id, made->local());
+                     finish(id, {UnsolicitedSyn::Accepted, made->local()});
                  },
              .on_bytes = {},
-             .on_end = [this, id](const Error&) { finish(id, std::nullopt); }});
-        const auto limit = stream ? StunResponder::kDialLimit : Duration(0);
-        if (stream) entry.stream = *std::move(stream);
-        entry.limit.start_after(limit, [this, id] { finish(id, std::nullopt); });
+             .on_end =
+                 [this, id](const Error& error) {
+                     finish(id, {answer_of(*dials_.at(id).stream, error), {}});
+                 }});
+        if (stream) {
+            entry.stream = *std::move(stream);
+            entry.limit.start_after(dial.limit, [this, id] {
+                finish(id, {UnsolicitedSyn::Silent, {}});
+            });
+        } else {
+            entry.limit.start_after(Duration(0), [this, id] { finish(id, {}); });
+        }
     }
 
     // On the loop's next turn the connection ends: this is one of its handlers.
-    void finish(std::uint64_t id, const std::optional<Endpoint>& local) {
-        responder_.handle_dialled(id, local);
+    void finish(std::uint64_t id, const StunResponder::Dialled& dialled) {
+        responder_.handle_dialled(id, dialled);
         dials_.at(id).limit.start_at(net::now(), [this, id] { dials_.erase(id); });
         pump();
     }

@@ -91,6 +91,7 @@ ProofRunParts Prover::parts() {
             .interface = request_.interface,
             .early_port = request_.early_port,
             .application_listens = application_listens_,
+            .connect_limit = request_.connect_limit,
             .contacted = contacted_,
             .on_change = [this] { check(); }};
 }
@@ -200,6 +201,7 @@ void Prover::start_proofs() {
 
 std::optional<ProofVerdict> Prover::verdict(bool final) const {
     std::optional<ProofVerdict> refuted;
+    Finding<UnsolicitedSyn> syn;
     bool pending = unresolved_ > 0;
     std::string reasons;
     const auto add_reason = [&](const std::string& reason) {
@@ -213,6 +215,7 @@ std::optional<ProofVerdict> Prover::verdict(bool final) const {
             continue;
         }
         if (result->proof == Proof::Proved) return *result;
+        if (result->syn.confidence > syn.confidence) syn = result->syn;
         if (result->proof == Proof::Refuted) refuted = *result;
         if (result->proof == Proof::Claimed) add_reason(result->evidence);
     }
@@ -221,7 +224,7 @@ std::optional<ProofVerdict> Prover::verdict(bool final) const {
     if (refuted) return refuted;
     if (pending) add_reason("the time was over before there was an answer");
     if (reasons.empty()) reasons = "no server was ready in time";
-    return ProofVerdict{Proof::Claimed, ProofLevel::None, std::move(reasons)};
+    return ProofVerdict{Proof::Claimed, ProofLevel::None, std::move(reasons), std::move(syn)};
 }
 
 void Prover::settle(ProofVerdict verdict) {

@@ -32,6 +32,7 @@ public:
         std::uint16_t early_port = 0;
         std::vector<HostPort> stun;
         std::vector<TurnServer> turn;
+        Duration connect_limit{0}; ///< TCP: how long a server tries; 0: as long as proofs need.
     };
 
     /// At most this many servers of a kind are asked.

@@ -37,10 +37,12 @@ public:
               }) {}
 
     bool dead = false;
-    bool plain = false;        ///< A server that does not know DIAL-BACK.
-    bool port_is_open = true;  ///< The connection gets in.
-    bool kernel_has_it = true; ///< And this host has it.
-    int loses = 0;             ///< So many of our datagrams.
+    bool plain = false;       ///< A server that does not know DIAL-BACK.
+    bool port_is_open = true; ///< The connection gets in.
+    Duration one_way = kOneWay;
+    UnsolicitedSyn met = UnsolicitedSyn::Silent; ///< What it meets when not.
+    bool kernel_has_it = true;                   ///< And this host has it.
+    int loses = 0;                               ///< So many of our datagrams.
 
     test::Simulator sim;
     StunResponder server;
@@ -67,7 +69,7 @@ public:
         }
         while (const auto sent = proof.poll_transmit()) {
             if (dead || (loses > 0 && loses-- > 0)) continue;
-            sim.after(kOneWay, [this, sent = *sent] { serve(sent.payload); });
+            sim.after(one_way, [this, sent = *sent] { serve(sent.payload); });
         }
         if (const auto deadline = proof.deadline()) {
             sim.at(*deadline, [this] {
@@ -85,14 +87,16 @@ private:
         while (const auto dial = server.poll_dial()) {
             EXPECT_EQ(dial->to, kExternal);
             if (port_is_open && !dial->payload.empty()) {
-                sim.after(kOneWay, [this, bytes = dial->payload] {
+                sim.after(one_way, [this, bytes = dial->payload] {
                     proof.handle_accepted(sim.now(), kDialsFrom, bytes);
                     pump();
                 });
             }
-            const auto after = port_is_open ? 2 * kOneWay : StunResponder::kDialLimit;
+            const auto after =
+                port_is_open || met != UnsolicitedSyn::Silent ? 2 * one_way : dial->limit;
             sim.after(after, [this, id = dial->id] {
-                server.handle_dialled(id, port_is_open ? std::optional(kDialsFrom) : std::nullopt);
+                server.handle_dialled(id,
+                                      {port_is_open ? UnsolicitedSyn::Accepted : met, kDialsFrom});
                 answer();
             });
         }
@@ -101,7 +105,7 @@ private:
 
     void answer() {
         while (const auto out = server.poll_transmit()) {
-            sim.after(kOneWay, [this, bytes = out->datagram.payload] {
+            sim.after(one_way, [this, bytes = out->datagram.payload] {
                 proof.handle_datagram(sim.now(), kServer, bytes);
                 pump();
             });
@@ -137,6 +141,36 @@ TEST(DialBackProof, AFailedConnectionRefutesNothing) {
     const auto& verdict = world.prove();
     EXPECT_EQ(verdict.proof, Proof::Claimed);
     EXPECT_NE(verdict.evidence.find("cannot connect"), std::string::npos) << verdict.evidence;
+}
+
+TEST(DialBackProof, SaysWhatTheConnectionMet) {
+    EXPECT_EQ(World().prove().syn.value, UnsolicitedSyn::Accepted);
+    for (const auto met :
+         {UnsolicitedSyn::Silent, UnsolicitedSyn::Reset, UnsolicitedSyn::Unreachable}) {
+        World world;
+        world.port_is_open = false;
+        world.met = met;
+        const auto& syn = world.prove().syn;
+        EXPECT_EQ(syn.value, met);
+        EXPECT_EQ(syn.confidence, Confidence::Likely);
+    }
+}
+
+TEST(DialBackProof, AServerThatCannotTryTellsNothingOfThePort) {
+    World world;
+    world.port_is_open = false;
+    world.met = UnsolicitedSyn::Unknown;
+    EXPECT_EQ(world.prove().syn.confidence, Confidence::Inconclusive);
+    World plain;
+    plain.plain = true;
+    EXPECT_EQ(plain.prove().syn.confidence, Confidence::UnsupportedByServer);
+}
+
+TEST(DialBackProof, WaitsLongerForASlowLink) {
+    World world;
+    world.one_way = 300ms;
+    world.port_is_open = false;
+    EXPECT_EQ(world.prove().syn.value, UnsolicitedSyn::Silent);
 }
 
 TEST(DialBackProof, AServerThatDoesNotKnowItProvesNothing) {

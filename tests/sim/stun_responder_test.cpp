@@ -240,25 +240,56 @@ TEST(StunResponder, DialsBackOnceAtATimeFromItsOtherAddress) {
     EXPECT_FALSE(server.ask(Server::dial_request(6667, nonce)));
     EXPECT_FALSE(server.responder.poll_dial()) << "a repetition";
     const Endpoint local{kEndpoints[2].address, 40000};
-    server.responder.handle_dialled(dial->id, local);
+    server.responder.handle_dialled(dial->id, {UnsolicitedSyn::Accepted, local});
     const auto answer = server.responder.poll_transmit();
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->datagram.to, kAsker);
     const auto message = stun::decode(answer->datagram.payload);
     EXPECT_EQ(*stun::response_origin(*message), local);
-    EXPECT_EQ(*dial_back(*message), (DialBack{6667, false}));
-    server.responder.handle_dialled(dial->id, local);
+    EXPECT_EQ(*dial_back(*message), (DialBack{.port = 6667, .answer = UnsolicitedSyn::Accepted}));
+    server.responder.handle_dialled(dial->id, {UnsolicitedSyn::Accepted, local});
     EXPECT_FALSE(server.responder.poll_transmit()) << "told once";
 }
 
-TEST(StunResponder, TellsThatADialFailed) {
+TEST(StunResponder, TellsWhatADialMet) {
+    for (const auto met :
+         {UnsolicitedSyn::Silent, UnsolicitedSyn::Reset, UnsolicitedSyn::Unreachable}) {
+        Server server;
+        (void)server.ask(Server::dial_request(6667, server.nonce(), true));
+        const auto dial = server.responder.poll_dial();
+        ASSERT_TRUE(dial);
+        EXPECT_TRUE(dial->payload.empty());
+        server.responder.handle_dialled(dial->id, {met, {}});
+        const auto answer = server.responder.poll_transmit();
+        EXPECT_EQ(code_of(answer), turn::kConnectionTimeoutOrFailure);
+        const auto message = stun::decode(answer->datagram.payload);
+        EXPECT_EQ(dial_back(*message)->answer, met);
+        EXPECT_LE(answer->datagram.payload.size(),
+                  stun::encode(Server::dial_request(6667, server.nonce(), true)).size());
+    }
+}
+
+TEST(StunResponder, ItsOwnTroubleIsNotThePortsAnswer) {
     Server server;
-    (void)server.ask(Server::dial_request(6667, server.nonce(), true));
-    const auto dial = server.responder.poll_dial();
-    ASSERT_TRUE(dial);
-    EXPECT_TRUE(dial->payload.empty());
-    server.responder.handle_dialled(dial->id, std::nullopt);
-    EXPECT_EQ(code_of(server.responder.poll_transmit()), turn::kConnectionTimeoutOrFailure);
+    (void)server.ask(Server::dial_request(6667, server.nonce()));
+    server.responder.handle_dialled(server.responder.poll_dial()->id, {});
+    EXPECT_EQ(code_of(server.responder.poll_transmit()), 500);
+}
+
+TEST(StunResponder, TriesNoLongerThanItIsAskedTo) {
+    for (const auto& [asked, granted] :
+         {std::pair{0ms, 3000ms}, std::pair{1300ms, 1300ms}, std::pair{20000ms, 3000ms}}) {
+        Server server;
+        stun::Message request{.transaction = kTransaction};
+        request.add(static_cast<AttributeType>(DialBack::kType),
+                    dial_back_value({.port = 6667, .limit = asked}));
+        request.add(AttributeType::Software, {kFiller.begin(), kFiller.end()});
+        request.add(AttributeType::Nonce, server.nonce());
+        (void)server.ask(request);
+        const auto dial = server.responder.poll_dial();
+        ASSERT_TRUE(dial);
+        EXPECT_EQ(dial->limit, granted);
+    }
 }
 
 TEST(StunResponder, RefusesWhatItDoesNotKnow) {
@@ -294,8 +325,12 @@ TEST(DialBackAttribute, IsReadAndChecked) {
     EXPECT_EQ(dial_back_value({6667, true}), (Bytes{0, 1, 0x1a, 0x0b}));
     add({0, 1, 0x1a, 0x0b});
     EXPECT_EQ(*dial_back(message), (DialBack{6667, true}));
-    for (const Bytes& bad :
-         {Bytes{}, Bytes{0, 1, 0x1a}, Bytes{0, 1, 0x1a, 0x0b, 0}, Bytes{0, 0, 0, 0}}) {
+    const DialBack answer{6667, false, 1300ms, UnsolicitedSyn::Reset};
+    EXPECT_EQ(dial_back_value(answer), (Bytes{13, 0x20, 0x1a, 0x0b}));
+    add({13, 0x20, 0x1a, 0x0b});
+    EXPECT_EQ(*dial_back(message), answer);
+    for (const Bytes& bad : {Bytes{}, Bytes{0, 1, 0x1a}, Bytes{0, 1, 0x1a, 0x0b, 0},
+                             Bytes{0, 0, 0, 0}, Bytes{0, 0x60, 0x1a, 0x0b}}) {
         add(bad);
         EXPECT_EQ(dial_back(message).error().code, Errc::Malformed);
     }

@@ -177,6 +177,7 @@ TEST(TcpProof, RefutesAPortThatStaysSilentWhileTheServerConnectsElsewhere) {
     World world;
     world.port_outcome = -1;
     EXPECT_EQ(world.prove().proof, Proof::Refuted);
+    EXPECT_EQ(world.proof.result()->syn.value, UnsolicitedSyn::Silent);
     EXPECT_EQ(world.sim.now() - world.asked, TcpProof::kConnectLimit);
 }
 
@@ -184,6 +185,7 @@ TEST(TcpProof, RefutesAPortThatRefusesTwice) {
     World world;
     world.port_outcome = turn::kConnectionTimeoutOrFailure;
     EXPECT_EQ(world.prove().proof, Proof::Refuted);
+    EXPECT_EQ(world.proof.result()->syn.value, UnsolicitedSyn::Refused);
     EXPECT_EQ(std::count(world.turn.asked.begin(), world.turn.asked.end(), turn::kConnect), 3);
 }
 

@@ -109,6 +109,7 @@ TEST(Glossary, ExplainsEveryValueThatAFindingCanHave) {
     check(PortPattern::Random);
     check(AddressRewriting::Rewrites);
     check(Truth::Yes);
+    check(UnsolicitedSyn::Accepted);
     check(FamilyReport::Status::Works);
     check(ServerReport::Rfc5780::Refuses);
     check(PeerPrediction::Direct::No);

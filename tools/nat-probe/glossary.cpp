@@ -94,9 +94,18 @@ const std::vector<Term>& glossary() {
                 "passes through it, meaning well. Breaks protocols that it misunderstands."},
         {"rewrites", "ALG: an address inside a packet was changed on its way."},
         {"tcp mapping", "The same question as mapping, for TCP connections."},
-        {"unsolicited syn", "What a router does with a connection from outside that nobody asked "
-                            "for: silent (good), reset or unreachable (breaks simultaneous "
-                            "connecting), or accepted."},
+        {"syn", "The packet by which a TCP connection begins."},
+        {"unsolicited syn",
+         "What a TCP connection from outside meets that nobody asked for, at a port that a "
+         "connection of this host uses: silent is as it should be (RFC 5382 wants silence for six "
+         "seconds, so that two hosts can connect to each other at once); reset, unreachable or "
+         "refused breaks that; accepted lets everybody in. To see it takes a server that connects "
+         "back: nat-probe serve, or a relay given by --turn."},
+        {"reset", "A packet that ends a TCP connection, or turns one away."},
+        {"unreachable", "An ICMP error: nobody is there, or nobody is let in."},
+        {"refused", "Turned away at once, by a reset or an ICMP error."},
+        {"accepted", "Unsolicited SYN: it gets in. Whoever knows the port can connect to it."},
+        {"icmp", "The protocol by which routers and hosts report what went wrong with a packet."},
         {"port mapping", "Programs can ask a router to open a port: by UPnP IGD, PCP or NAT-PMP. "
                          "nat-probe only asks whether it would, unless --map is given."},
         {"igd", "UPnP Internet Gateway Device: the oldest protocol by which programs open ports "

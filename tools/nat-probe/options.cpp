@@ -93,7 +93,7 @@ void add_network_options(CLI::App& app, Options& options, Words& words) {
 
 void add_turn_option(CLI::App& app, Options& options) {
     app.add_option("--turn", options.request.turn_servers,
-                   "Have mapped ports tried through this relay, too (may be repeated)")
+                   "Have ports tried through this relay, too (may be repeated)")
         ->type_name("URL");
 }
 

@@ -79,6 +79,19 @@ std::string words_of(natterjack::FilteringBehaviour filtering) {
     return "unknown";
 }
 
+std::string words_of(natterjack::UnsolicitedSyn answer) {
+    using natterjack::UnsolicitedSyn;
+    switch (answer) {
+    case UnsolicitedSyn::Silent: return "silent: it is dropped without a word";
+    case UnsolicitedSyn::Reset: return "reset: it is turned away by a reset";
+    case UnsolicitedSyn::Unreachable: return "unreachable: it is turned away by an ICMP error";
+    case UnsolicitedSyn::Refused: return "refused: it is turned away at once";
+    case UnsolicitedSyn::Accepted: return "accepted: it gets in";
+    case UnsolicitedSyn::Unknown: break;
+    }
+    return "unknown";
+}
+
 Line status_line(const FamilyReport& family, const ProbeReport& report, Placeholders& names) {
     Line out{"udp", spaced(to_string(family.status)), "", ""};
     if (family.status != FamilyReport::Status::Works) return out;
@@ -151,7 +164,7 @@ Section family_section(const FamilyReport& family, const ProbeReport& report, co
     }
     if (is_worth_a_line(family.unsolicited_syn)) {
         out.lines.push_back(line_of("unsolicited syn", family.unsolicited_syn,
-                                    text(to_string(family.unsolicited_syn.value))));
+                                    words_of(family.unsolicited_syn.value)));
     }
     return out;
 }

@@ -34,9 +34,10 @@ struct ProbeRequest {
     /// Ports to map for the test, to try from outside and to unmap again; empty: nothing is changed
     /// anywhere.
     std::vector<Port> map;
-    std::vector<std::string> turn_servers; ///< For that: as OpenRequest::turn_servers.
-    int port_samples = 8;                  ///< Sockets that show how ports are chosen, 2 to 64.
-    int hops = 4; ///< How far to look for routers towards a server, 1 to 30.
+    /// As OpenRequest::turn_servers: for these, and to see what an unasked connection meets.
+    std::vector<std::string> turn_servers;
+    int port_samples = 8; ///< Sockets that show how ports are chosen, 2 to 64.
+    int hops = 4;         ///< How far to look for routers towards a server, 1 to 30.
     /// Ask every server from where it answers, also after one has settled the question.
     bool qualify_all = false;
     bool ipv4 = true;

@@ -67,7 +67,14 @@ enum class PortPattern : std::uint8_t {
 enum class AddressRewriting : std::uint8_t { Unknown, None, Rewrites };
 
 /// What happens to a connection from outside that nobody asked for (RFC 5382 section 4.3).
-enum class UnsolicitedSyn : std::uint8_t { Unknown, Silent, Reset, Unreachable, Accepted };
+enum class UnsolicitedSyn : std::uint8_t {
+    Unknown,
+    Silent,      ///< Nothing came back while the server tried.
+    Reset,       ///< A reset.
+    Unreachable, ///< An ICMP error.
+    Refused,     ///< A reset or an ICMP error; the server does not say which.
+    Accepted     ///< It got in.
+};
 
 /// Whether what a host sends to its own external endpoint comes back to it (RFC 4787 section 6).
 enum class Hairpin : std::uint8_t { Unknown, No, ExternalSource, InternalSource };
