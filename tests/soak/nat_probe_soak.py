@@ -17,11 +17,12 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import lab
+import markdown
 import probe_truth
 
 NAT_PROBE = os.environ.get("NAT_PROBE", "nat-probe")
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "nat-probe.md"
-BEGIN, END = "<!-- made by tools/dev soak --write -->", "<!-- end -->"
+PROGRAM = "tools/dev soak --write"
 TRUTH = {**probe_truth.PRESETS, **probe_truth.OTHERS}
 LINK = "delay=40ms,loss=2%"
 AT_ONCE = 2  # labs; most of their time goes into waiting
@@ -72,15 +73,9 @@ def judge(spec, found):
 
 def write(rows):
     """Puts the rows into the document's table, where the rows of other SPECs stay."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    old, after = rest.split(END)
-    known = {row[0]: row for row in ([cell.strip() for cell in line.strip("|").split("|")] for line in old.splitlines())}
-    known.update({row[0]: row for row in rows})
+    known = {row[0]: row for row in [*markdown.rows_of(markdown.made_by(DOCUMENT, PROGRAM)), *rows]}
     ordered = [known[f"`{spec}`"] for spec in TRUTH if f"`{spec}`" in known]
-    table = ["| " + " | ".join(row) + " |" for row in ordered]
-    table[:0] = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
-    DOCUMENT.write_text("\n".join([before + BEGIN, *table, END + after]), encoding="utf-8")
+    markdown.put(DOCUMENT, PROGRAM, markdown.table(HEAD, ordered))
 
 
 def main(words):
