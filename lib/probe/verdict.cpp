@@ -174,10 +174,12 @@ std::string words_of(FilteringBehaviour filtering) {
 }
 
 std::string layers_text(const ProbeReport& report) {
-    if (report.layers.count.confidence < Confidence::Likely) return "NAT";
+    const char* only = is_carrier(report) ? "a carrier's NAT" : "one NAT";
+    if (report.layers.count.confidence < Confidence::Likely)
+        return is_carrier(report) ? only : "NAT";
     switch (report.layers.count.value) {
     case 0: return "no NAT";
-    case 1: return "one NAT";
+    case 1: return only;
     default: return is_carrier(report) ? "a carrier's NAT behind your own" : "two NATs in a row";
     }
 }
@@ -283,7 +285,9 @@ void advise(const ProbeReport& report, Verdict& verdict) {
     }
     if (verdict.value == Class::Hard || verdict.value == Class::Limited)
         add("RELAY", "Have a relay (TURN) ready for the peers that cannot be reached directly.");
-    if (working && verdict.value != Class::Open && family.mapping.value != MappingBehaviour::None) {
+    const bool through_vpn = report.vpn.value == Truth::Yes; // where no router of ours opens ports
+    if (working && verdict.value != Class::Open && !through_vpn &&
+        family.mapping.value != MappingBehaviour::None) {
         if (opens_ports(report) && !is_carrier(report)) {
             add("OPEN-PORT", "To be reachable for everybody, open a port: nat-map add PORT.");
         } else if (!report.services.empty() && !is_carrier(report)) {
@@ -295,7 +299,7 @@ void advise(const ProbeReport& report, Verdict& verdict) {
         add("FIREWALL", "To be reachable for everybody, let the port in at the firewall of this "
                         "host or network.");
     }
-    if (report.vpn.value == Truth::Yes)
+    if (through_vpn)
         add("VPN", "This is the VPN's NAT, not your router's: switch it off to see the other.");
     if (verdict.advice.empty()) add("NOTHING", "Nothing to do.");
 }

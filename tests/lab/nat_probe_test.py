@@ -13,11 +13,9 @@ import probe
 import probe_truth
 import tap
 
-KNOWN = {**probe_truth.PRESETS, **probe_truth.OTHERS}
-
 
 def look(spec):
-    return probe.run([], [os.environ[name] for name in KNOWN[spec].servers])
+    return probe.run([], [os.environ[name] for name in probe_truth.ALL[spec].servers])
 
 
 def usual_port():
@@ -41,7 +39,7 @@ def no_network():
 if __name__ == "__main__":
     lab.serve(look, usual_port, quick, silent, no_network)
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(2) as pool:
-        runs = {spec: pool.submit(lab.inside, ["--nat", spec], look, spec) for spec in KNOWN}
+        runs = {spec: pool.submit(lab.inside, ["--nat", spec], look, spec) for spec in probe_truth.ALL}
         blocked = pool.submit(lab.inside, ["--nat", "blocked"], usual_port)
         shut = {spec: pool.submit(lab.inside, ["--nat", spec], usual_port) for spec in ("hotel", "corporate")}
         fast = pool.submit(lab.inside, ["--nat", "eim/apdf"], quick)
@@ -51,7 +49,7 @@ if __name__ == "__main__":
         names = [each["name"] for each in json.loads(lab.run("presets", "--json").stdout)["presets"]]
         t.equal(sorted(names), sorted(probe_truth.PRESETS), "the table of what is true has every preset")
         for spec, run in runs.items():
-            found, truth = run.result(), KNOWN[spec]
+            found, truth = run.result(), probe_truth.ALL[spec]
             report = found["report"]
             t.equal(probe_truth.read(report, truth.family), truth.facts, f"{spec} is called what it is")
             t.equal(found["exit"], truth.exit_code(), f"{spec}: {truth.facts['verdict']} is exit code {truth.exit_code()}")

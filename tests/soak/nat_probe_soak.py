@@ -23,7 +23,7 @@ import probe_truth
 NAT_PROBE = os.environ.get("NAT_PROBE", "nat-probe")
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "nat-probe.md"
 PROGRAM = "tools/dev soak --write"
-TRUTH = {**probe_truth.PRESETS, **probe_truth.OTHERS}
+TRUTH = probe_truth.ALL
 LINK = "delay=40ms,loss=2%"
 AT_ONCE = 2  # labs; most of their time goes into waiting
 HEAD = ["behind", "runs", "right", "unknown", "wrong", "median", "slowest"]

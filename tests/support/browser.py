@@ -6,8 +6,10 @@
         chromium.run("new Promise(done => setTimeout(() => done(answer), 1))")   # 42
         chromium.run("tell('a word')"); chromium.told(PATIENCE)                  # "a word"
 """
+import base64
 import json
 import os
+import pathlib
 import queue
 import shlex
 import shutil
@@ -78,6 +80,20 @@ class Chromium:
             details = answer["exceptionDetails"]
             raise RuntimeError(details.get("exception", {}).get("description") or details["text"])
         return answer["result"].get("value")
+
+    def open(self, path):
+        """Shows a file instead of the present page; returns when all of it is there."""
+        self._ask("Page.navigate", url=pathlib.Path(path).resolve().as_uri())
+        self.run("new Promise(done => document.readyState == 'complete' ? done() : addEventListener('load', () => done()))")
+
+    def screen(self, width, height=900, scheme="light"):
+        """What the page is shown on, in pixels, and whether its owner likes it "light" or "dark"."""
+        self._ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self._ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def picture(self):
+        """The whole page as a PNG file's bytes."""
+        return base64.b64decode(self._ask("Page.captureScreenshot", captureBeyondViewport=True)["data"])
 
     def told(self, patience=PATIENCE):
         """The next text that the page gave to tell(); None if none came."""

@@ -60,6 +60,7 @@ OTHERS = {
     "apdm/adf": Truth("hard", "apdm/adf", ports="random"),
     "apdm/apdf,ports=sequential": Truth("limited", "apdm/apdf", ports="sequential"),
 }
+ALL = {**PRESETS, **OTHERS}
 
 
 def read(report, family="v4"):

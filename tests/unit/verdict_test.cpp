@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "probe/layers.hpp"
@@ -88,6 +90,21 @@ TEST(Verdict, IsLimitedBehindACarriersNat) {
     auto report = working(M::EndpointIndependent, F::AddressAndPortDependent);
     report.layers.carrier = {Truth::Yes, Confidence::Proved, ""};
     EXPECT_EQ(class_of(report), Class::Limited);
+    judge(report); // however many NATs there are, one is known
+    EXPECT_EQ(report.verdict.why.rfind("A carrier's NAT", 0), 0U) << report.verdict.why;
+}
+
+TEST(Verdict, ThroughAVpnSaysNothingOfTheRouter) {
+    for (const auto vpn : {Truth::No, Truth::Yes}) {
+        auto report = working(M::EndpointIndependent, F::AddressAndPortDependent);
+        report.services.push_back({.strategy = Strategy::Pcp});
+        report.vpn.value = vpn;
+        judge(report);
+        const auto& advice = report.verdict.advice;
+        EXPECT_EQ(std::any_of(advice.begin(), advice.end(),
+                              [](const auto& each) { return each.code == "ENABLE-PORT-MAPPING"; }),
+                  vpn == Truth::No);
+    }
 }
 
 TEST(Verdict, OfADependentMappingHangsOnItsPorts) {

@@ -50,8 +50,7 @@ th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-top: 1px soli
   vertical-align: top; }
 th { color: var(--soft); font-weight: normal; border-top: 0; }
 .yes, .likely { color: var(--good); } .unlikely { color: var(--limited); } .no { color: var(--hard); }
-.path { overflow-x: auto; }
-.path svg { display: block; margin: 0 auto; max-width: none; }
+.path svg { display: block; margin: 0 auto; max-width: 100%; height: auto; }
 .path .tall { display: none; }
 svg text { fill: var(--ink); font: 14px system-ui, sans-serif; }
 svg .note { fill: var(--soft); font-size: 12px; }
@@ -59,10 +58,15 @@ svg rect { fill: var(--card); stroke: var(--soft); stroke-width: 1.5; }
 svg rect.nat { stroke: var(--limited); }
 svg rect.barrier { stroke: var(--hard); stroke-dasharray: 5 4; }
 svg line { stroke: var(--soft); stroke-width: 1.5; }
+@media (max-width: 50rem) {
+  .path .wide { display: none; } .path .tall { display: block; }
+}
 @media (max-width: 40rem) {
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .6rem; }
-  .path .wide { display: none; } .path .tall { display: block; }
+  tr { display: grid; grid-template-columns: 1fr 1fr; border-top: 1px solid var(--line); }
+  td { border: 0; } td:last-child { grid-column: 1 / -1; color: var(--soft); padding-top: 0; }
+  tr:first-child { border: 0; } th:last-child { display: none; }
 }
 </style>
 </head>

@@ -255,7 +255,6 @@ std::vector<Station> path_of(const ProbeReport& report, Placeholders& names) {
         report.v4.status == FamilyReport::Status::NoAddress ? report.v6 : report.v4;
     Station host{.title = "this host"};
     if (!family.local.is_unspecified()) host.notes.push_back(names.name(family.local));
-    if (report.vpn.value == Truth::Yes) host.notes.emplace_back("through a VPN");
     out.push_back(std::move(host));
     const bool known = report.layers.count.confidence >= Confidence::Likely;
     const int layers = known ? report.layers.count.value
@@ -265,7 +264,9 @@ std::vector<Station> path_of(const ProbeReport& report, Placeholders& names) {
     }
     for (int i = 0; i < layers && family.status == FamilyReport::Status::Works; ++i) {
         Station station{.title = i == 0 ? "router" : "second router", .translates = true};
-        if (i > 0 && report.layers.carrier.value == Truth::Yes) station.title = "carrier's NAT";
+        const bool carrier = report.layers.carrier.value == Truth::Yes;
+        if (carrier && (i > 0 || family.local.is_shared())) station.title = "carrier's NAT";
+        if (i == 0 && report.vpn.value == Truth::Yes) station.title = "VPN";
         if (i == 0 && !report.gateway.is_unspecified())
             station.notes.push_back(names.name(report.gateway));
         if (i == 0) {
