@@ -13,12 +13,6 @@ bool same_flow(const pcp::Map& asked, const pcp::Map& answered) {
            asked.internal_port == answered.internal_port;
 }
 
-/// MAP's fields of a MAP or a PEER; nullptr for an ANNOUNCE.
-const pcp::Map* flow_of(const pcp::Body& body) {
-    if (const auto* peer = std::get_if<pcp::Peer>(&body)) return &peer->flow;
-    return std::get_if<pcp::Map>(&body);
-}
-
 } // namespace
 
 PcpExchange::PcpExchange(Endpoint server, pcp::Request request, TimePoint give_up_at,
@@ -33,9 +27,9 @@ void PcpExchange::start(TimePoint now) {
 
 bool PcpExchange::answers(const pcp::Response& response) const {
     if (response.body.index() != request_.body.index()) return false;
-    const pcp::Map* asked = flow_of(request_.body);
+    const pcp::Map* asked = pcp::flow_of(request_.body);
     if (!asked) return true; // ANNOUNCE carries no nonce (RFC 6887 section 14.1)
-    if (!same_flow(*asked, *flow_of(response.body))) return false;
+    if (!same_flow(*asked, *pcp::flow_of(response.body))) return false;
     if (const auto* peer = std::get_if<pcp::Peer>(&request_.body)) {
         const auto& answered = std::get<pcp::Peer>(response.body);
         if (answered.remote != peer->remote || answered.remote_port != peer->remote_port) {
@@ -60,7 +54,7 @@ void PcpExchange::handle_datagram(const Endpoint& from, ByteView payload) {
         finish(pcp::to_error(response->result));
         return;
     }
-    const pcp::Map* granted = flow_of(response->body);
+    const pcp::Map* granted = pcp::flow_of(response->body);
     if (granted && request_.lifetime.count() != 0) {
         if (response->lifetime.count() == 0) {
             finish(Error{Errc::Refused, "the gateway granted the port for no time at all (PCP "

@@ -79,6 +79,10 @@ struct Mapping {
     std::string service_type; ///< IGD.
     std::optional<std::uint16_t> pinhole; ///< IGD by IPv6: the router's number for it (UniqueID).
     std::string description;              ///< IGD: by it we know our own entries.
+    std::vector<RemotePeers> only_from;   ///< Whom the gateway lets in; empty: anyone.
+    /// PCP: it is the mapping of a flow that goes out to this remote peer (PEER), and opens
+    /// nothing.
+    std::optional<Endpoint> remote;
     std::string note; ///< Empty, or one line that a user should see (permanent lease, other port).
     /// PCP and NAT-PMP: seconds since the gateway's tables began, when it granted this.
     std::optional<Lifetime> epoch;
@@ -99,9 +103,18 @@ struct MappingRequest {
     bool exact = false;              ///< Errc::Conflict rather than another port.
     Lifetime lifetime{7200};
     std::string description;
+    /// Let in these only. Errc::Unsupported rather than anybody else; empty: anyone.
+    std::vector<RemotePeers> only_from;
+    std::optional<Endpoint> remote; ///< As Mapping's. For PCP only.
     /// A mapping to renew in place: same nonce, same port, same control URL.
     std::optional<Mapping> renew;
 };
+
+/// Why nothing was opened: \a who, such as "NAT-PMP", lets in everybody or nobody.
+[[nodiscard]] inline Error cannot_restrict(const std::string& who) {
+    return {Errc::Unsupported, who + " cannot restrict who may use the port, so it was not opened: "
+                                     "try another protocol, or open it to everybody"};
+}
 
 /// Who answered a probe.
 struct Service {

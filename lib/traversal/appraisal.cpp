@@ -75,6 +75,7 @@ void appraise(const Mapping& mapping, const Surroundings& around, OpeningInfo& i
     info.external = mapping.external;
     info.lifetime = mapping.lifetime;
     info.hops = hops_of(mapping);
+    info.only_from = mapping.only_from;
     info.reach = mapping.invitation ? mapping.invitation->reach
                                     : reach_of(mapping.external.address, around.seen);
     info.note.clear();

@@ -15,6 +15,8 @@ namespace natterjack {
 namespace {
 
 constexpr std::size_t kMaxDescription = 63; // many gateways keep no more
+// 24 bytes each (RFC 6887 section 13.3), with what else a request may carry within 1100 bytes.
+constexpr std::size_t kMaxRemotePeers = 32;
 
 Error invalid(std::string message) {
     return {Errc::InvalidArgument, std::move(message)};
@@ -24,6 +26,26 @@ bool is_plain_text(const std::string& text) {
     const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
     return std::none_of(text.begin(), text.end(), is_control) &&
            g_utf8_validate(text.data(), static_cast<gssize>(text.size()), nullptr) != 0;
+}
+
+Result<void> validate(const std::vector<RemotePeers>& only_from, Families families) {
+    if (only_from.empty()) return {};
+    if (only_from.size() > kMaxRemotePeers) return invalid("only_from takes at most 32 entries");
+    bool ipv4 = false;
+    bool ipv6 = false;
+    for (const RemotePeers& peers : only_from) {
+        if (!peers.is_valid()) {
+            return invalid(peers.to_string() + " is no network: its prefix has 1 bit at least, "
+                                               "and no bit is set beyond it");
+        }
+        (peers.prefix.is_v4() ? ipv4 : ipv6) = true;
+    }
+    if ((families == Families::Ipv4 && !ipv4) || (families == Families::Ipv6 && !ipv6)) {
+        return invalid(std::string("nobody of only_from could get in by ") +
+                       (families == Families::Ipv4 ? "IPv4" : "IPv6") +
+                       ": name addresses of that family, or open the other one");
+    }
+    return {};
 }
 
 // A blocking call waits for the loop's own answer, which comes by the deadline; the rest is slack.
@@ -55,6 +77,7 @@ Result<void> validate(const OpenRequest& request) {
         return invalid(request.internal_address->to_string() +
                        " is no host of the local network: name an IPv4 unicast address");
     }
+    if (auto valid = validate(request.only_from, request.families); !valid) return valid;
     if (request.internal_address && request.families != Families::Ipv4) {
         return invalid("a pinhole is for this host's own IPv6 addresses only: for another host ask "
                        "for IPv4");
@@ -76,19 +99,14 @@ Chain::Chain(Loop loop, std::vector<Strategy> strategies, ChainParts parts)
 }
 
 Attempt Chain::open(OpenRequest request, Handler handler) {
-    const auto run = [this](auto attempt) {
-        loop_.post([attempt] { attempt->start(); });
-        return Attempt([loop = loop_, attempt = std::move(attempt)]() mutable {
-            if (loop.is_current()) attempt->cancel();
-            loop.post([attempt = std::move(attempt)] { attempt->cancel(); });
-        });
-    };
     if (request.families != Families::Ipv4) {
-        return run(std::make_shared<FamiliesAttempt>(loop_, strategies_, parts_, std::move(request),
-                                                     std::move(handler)));
+        return run_attempt(loop_, std::make_shared<FamiliesAttempt>(loop_, strategies_, parts_,
+                                                                    std::move(request),
+                                                                    std::move(handler)));
     }
-    return run(std::make_shared<ChainAttempt>(loop_, strategies_, parts_, std::move(request),
-                                              std::move(handler)));
+    return run_attempt(loop_,
+                       std::make_shared<ChainAttempt>(loop_, strategies_, parts_,
+                                                      std::move(request), std::move(handler)));
 }
 
 std::vector<Strategy> available_strategies() {

@@ -49,6 +49,16 @@ private:
     ChainParts parts_;
 };
 
+/// Starts \a attempt on the loop; what is returned cancels it. \a Kind has start() and cancel().
+template<class Kind>
+[[nodiscard]] Attempt run_attempt(const Loop& loop, std::shared_ptr<Kind> attempt) {
+    loop.post([attempt] { attempt->start(); });
+    return Attempt([loop, attempt = std::move(attempt)]() mutable {
+        if (loop.is_current()) attempt->cancel();
+        loop.post([attempt = std::move(attempt)] { attempt->cancel(); });
+    });
+}
+
 /// \retval Errc::InvalidArgument  what is wrong with the request, in words
 [[nodiscard]] Result<void> validate(const OpenRequest& request);
 

@@ -45,11 +45,13 @@ bool has(const std::vector<Strategy>& strategies, const Stage& stage) {
 } // namespace
 
 ChainAttempt::ChainAttempt(Loop loop, std::vector<Strategy> strategies, ChainParts parts,
-                           OpenRequest request, Traversal::Handler handler)
+                           OpenRequest request, Traversal::Handler handler,
+                           std::optional<Endpoint> remote)
     : loop_(std::move(loop)),
       strategies_(std::move(strategies)),
       parts_(std::move(parts)),
       request_(std::move(request)),
+      remote_(remote),
       handler_(std::move(handler)),
       race_timer_(loop_),
       deadline_timer_(loop_),
@@ -151,7 +153,8 @@ void ChainAttempt::handle_view(std::optional<IpAddress> seen) {
 }
 
 void ChainAttempt::prepare_proofs() {
-    if (!request_.prove || request_.internal_address) return;
+    // Who would try it is not among those that are let in.
+    if (!request_.prove || request_.internal_address || !request_.only_from.empty()) return;
     proofs_ = std::make_unique<ChainProofs>(
         loop_,
         ChainProofs::Setup{.transport = request_.transport,
@@ -189,6 +192,8 @@ bool ChainAttempt::is_open_already(const Path& path) const {
 
 Result<void> ChainAttempt::lay_out_stages() {
     if (auto valid = validate(request_); !valid) return valid;
+    // A flow goes out; nobody needs to be asked whether it gets in.
+    if (remote_) return lay_out_gateways();
     if (request_.stun_servers.empty() || (request_.prove && request_.turn_servers.empty())) {
         auto servers = parts_.read_servers();
         if (!servers) return servers.error();
@@ -205,6 +210,10 @@ Result<void> ChainAttempt::lay_out_stages() {
         if (!parsed) return parsed.error();
         stun_servers_.push_back(*std::move(parsed));
     }
+    return lay_out_gateways();
+}
+
+Result<void> ChainAttempt::lay_out_gateways() {
     const auto network = parts_.read_network();
     if (!network) return network.error();
     const auto add_stage = [&](std::unique_ptr<Mapper> mapper, const Path& path) {
@@ -236,13 +245,14 @@ Result<void> ChainAttempt::lay_out_stages() {
         }
     }
     // What the host itself can be reached by, without a gateway.
-    const bool own = ipv4 && !request_.internal_address && !request_.network.gateway;
+    const bool own = ipv4 && !request_.internal_address && !request_.network.gateway && !remote_;
     if (own && wanted(Strategy::Direct)) {
         for (const Path& path : public_addresses(*network, request_.network)) {
             add(Strategy::Direct, path);
         }
     }
-    if (own && wanted(Strategy::Ice) && parts_.make_ice) {
+    // An invitation is to a peer, wherever it is.
+    if (own && wanted(Strategy::Ice) && parts_.make_ice && request_.only_from.empty()) {
         add_stage(parts_.make_ice(loop_, request_), {});
     }
     if (stages_.empty() && !paths) return paths.error();

@@ -23,8 +23,9 @@ namespace natterjack {
 /// opening, for stages that may still answer.
 class ChainAttempt : public std::enable_shared_from_this<ChainAttempt> {
 public:
+    /// \a remote: the request is for a flow that goes out to it (Mapping::remote).
     ChainAttempt(Loop loop, std::vector<Strategy> strategies, ChainParts parts, OpenRequest request,
-                 Traversal::Handler handler);
+                 Traversal::Handler handler, std::optional<Endpoint> remote = {});
 
     void start();
     /// The same for an opening that has lost its gateway: the answer is OpeningState's settle_in()
@@ -56,6 +57,7 @@ private:
     };
 
     Result<void> lay_out_stages();
+    Result<void> lay_out_gateways();
     bool clear_away();
     void begin_race();
     [[nodiscard]] bool inherit(Stage& stage);
@@ -98,6 +100,7 @@ private:
     std::vector<Strategy> strategies_;
     ChainParts parts_;
     OpenRequest request_;
+    std::optional<Endpoint> remote_;
     Traversal::Handler handler_;
     TimePoint started_;
     TimePoint deadline_;

@@ -16,6 +16,11 @@ constexpr Duration kViewHeadStart{300};
 // One stage's mapping may not eat the time of all that come after it.
 constexpr Duration kMapLimit{3000};
 
+std::vector<RemotePeers> of_family(std::vector<RemotePeers> peers, const IpAddress& own) {
+    std::erase_if(peers, [&](const RemotePeers& one) { return one.prefix.is_v4() != own.is_v4(); });
+    return peers;
+}
+
 } // namespace
 
 void ChainAttempt::map(std::size_t index) {
@@ -58,7 +63,8 @@ bool ChainAttempt::inherit(Stage& stage) {
     Mapping wanted{.strategy = stage.strategy,
                    .transport = request_.transport,
                    .internal = request_for(stage).internal,
-                   .gateway = stage.path.gateway};
+                   .gateway = stage.path.gateway,
+                   .remote = remote_};
     if (former_ && is_same_mapping(*former_, wanted)) {
         stage.inherited = former_;
     } else {
@@ -139,7 +145,8 @@ void ChainAttempt::judge(std::size_t index) {
 
 bool ChainAttempt::may_look_beyond(const Stage& stage) const {
     const auto& external = stage.mapping.external.address;
-    return parts_.trace_hops && is_a_gateways(stage.strategy) && !external.is_unspecified() &&
+    return parts_.trace_hops && !remote_ && is_a_gateways(stage.strategy) &&
+           !external.is_unspecified() &&
            reach_of(external, around_->seen) == Reach::BehindAnotherNat;
 }
 
@@ -251,7 +258,8 @@ void ChainAttempt::add_proof(const Stage& stage, OpeningInfo& info) const {
         info.proof_evidence = stage.proof->evidence;
     } else if (request_.prove) {
         info.proof_evidence =
-            request_.internal_address ? "not tried: the port leads to another host"
+            request_.internal_address     ? "not tried: the port leads to another host"
+            : !request_.only_from.empty() ? "not tried: the servers that could are not let in"
             : info.reach == Reach::BehindAnotherNat
                 ? "not tried: the mapping ends behind another NAT"
             : stage.mapping.invitation ? "not tried: nobody gets in but a peer that is invited"
@@ -267,13 +275,15 @@ Appraisal ChainAttempt::appraisal() const {
 
 OpeningState::Parts ChainAttempt::opening_parts() const {
     const auto relocate = [loop = loop_, strategies = strategies_, parts = parts_,
-                           request = request_](const std::shared_ptr<OpeningState>& opening,
-                                               const Mapping& former) -> std::shared_ptr<void> {
+                           request = request_,
+                           remote = remote_](const std::shared_ptr<OpeningState>& opening,
+                                             const Mapping& former) -> std::shared_ptr<void> {
         auto again = request;
         again.prove = false; // the application has the port by now
         // The same number outside as before, if it can be had.
         if (!again.any_external_port) again.external_port = former.external.port;
-        auto attempt = std::make_shared<ChainAttempt>(loop, strategies, parts, again, nullptr);
+        auto attempt =
+            std::make_shared<ChainAttempt>(loop, strategies, parts, again, nullptr, remote);
         attempt->start_again(opening, former);
         return {attempt.get(), [attempt](void*) { attempt->cancel(); }};
     };
@@ -294,6 +304,8 @@ MappingRequest ChainAttempt::request_for(const Stage& stage) const {
             .exact = request_.exact,
             .lifetime = std::chrono::duration_cast<Lifetime>(request_.lifetime),
             .description = request_.description,
+            .only_from = of_family(request_.only_from, stage.path.source),
+            .remote = remote_,
             .renew = stage.inherited};
 }
 

@@ -59,6 +59,10 @@ json to_json(const Mapping& mapping) {
                 {"service_type", mapping.service_type},
                 {"description", mapping.description}};
     if (mapping.pinhole) out["pinhole"] = *mapping.pinhole;
+    if (mapping.remote) out["remote"] = mapping.remote->to_string();
+    for (const RemotePeers& peers : mapping.only_from) {
+        out["only_from"].push_back(peers.to_string());
+    }
     for (const Mapping& hop : mapping.hops) out["hops"].push_back(to_json(hop));
     return out;
 }
@@ -100,6 +104,18 @@ std::optional<Mapping> mapping_from_json(const json& in) {
     mapping.service_type = in.at("service_type").get<std::string>();
     mapping.description = in.at("description").get<std::string>();
     if (in.contains("pinhole")) mapping.pinhole = in.at("pinhole").get<std::uint16_t>();
+    if (in.contains("remote")) {
+        const auto remote = Endpoint::parse(in.at("remote").get<std::string>());
+        if (!remote) return std::nullopt;
+        mapping.remote = *remote;
+    }
+    if (in.contains("only_from")) {
+        for (const auto& item : in.at("only_from")) {
+            const auto peers = RemotePeers::parse(item.get<std::string>());
+            if (!peers) return std::nullopt;
+            mapping.only_from.push_back(*peers);
+        }
+    }
     return mapping;
 }
 
@@ -228,7 +244,7 @@ private:
 
 bool is_same_mapping(const Mapping& a, const Mapping& b) {
     return a.strategy == b.strategy && a.gateway == b.gateway && a.transport == b.transport &&
-           a.internal == b.internal;
+           a.internal == b.internal && a.remote == b.remote;
 }
 
 Journal Journal::of_user() {
@@ -337,8 +353,8 @@ Claim Journal::claim(const Mapping& wanted, const std::string& hardware, const n
     const auto is_port = [&](const JournalEntry& entry) {
         return entry.mapping.gateway == wanted.gateway &&
                entry.mapping.transport == wanted.transport &&
-               entry.mapping.internal == wanted.internal && !has_ended(entry, now) &&
-               may_be_same_hardware(entry.hardware, hardware);
+               entry.mapping.internal == wanted.internal && entry.mapping.remote == wanted.remote &&
+               !has_ended(entry, now) && may_be_same_hardware(entry.hardware, hardware);
     };
     const auto is_foreign = [&](const JournalEntry& entry) {
         return is_port(entry) && entry.owner != owner && net::may_be_alive(entry.owner);

@@ -71,8 +71,7 @@ public:
 
     /// The entries whose lease has not ended at \a now. A journal that cannot be read is empty.
     [[nodiscard]] std::vector<JournalEntry> read(std::chrono::system_clock::time_point now) const;
-    /// Adds an entry, or replaces the one for the same mapping (strategy, gateway, transport,
-    /// internal endpoint).
+    /// Adds an entry, or replaces the one for the same mapping: see is_same_mapping().
     /// \retval Errc::Network  the directory or the file cannot be written (detail: errno)
     [[nodiscard]] Result<void> put(const JournalEntry& entry,
                                    std::chrono::system_clock::time_point now) const;
@@ -116,7 +115,8 @@ private:
     std::string directory_;
 };
 
-/// True when both are one mapping: strategy, gateway, transport and internal endpoint agree.
+/// True when both are one mapping: strategy, gateway, transport, internal endpoint and, of a flow,
+/// the remote peer agree.
 [[nodiscard]] bool is_same_mapping(const Mapping& a, const Mapping& b);
 
 } // namespace natterjack

@@ -29,6 +29,7 @@ ListedMapping listed(const JournalEntry& entry, Clock::time_point now) {
                       .description = mapping.description,
                       .gateway = mapping.gateway,
                       .reach = reach_of(mapping.external.address, std::nullopt),
+                      .only_from = mapping.only_from,
                       .ours = true};
     if (entry.ends != Clock::time_point()) {
         out.lifetime = std::chrono::duration_cast<std::chrono::seconds>(entry.ends - now);
@@ -184,6 +185,7 @@ private:
         if (known != listing_.mappings.end()) {
             known->ours = true;
             known->strategy = entry.mapping.strategy;
+            known->only_from = entry.mapping.only_from;
             if (!entry.mapping.hops.empty()) { // the gateway knows its own half of it only
                 known->external = entry.mapping.external;
                 known->reach = reach_of(known->external.address, std::nullopt);

@@ -175,6 +175,7 @@ void OuterSearch::pump() {
 void OuterSearch::map(std::size_t index) {
     auto request = question_.wish;
     request.internal = question_.inner.external;
+    request.only_from.clear(); // the inner gateway sees to that
     const auto until = std::min(question_.deadline, net::now() + kMapLimit);
     stages_[index].mapper->map(request, until, [this, index](Result<Mapping> answer) {
         handle_mapping(index, std::move(answer));

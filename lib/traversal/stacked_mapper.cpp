@@ -149,6 +149,7 @@ void StackedMapper::handle_inner(Wishes::iterator wish, Result<Mapping> answer) 
     }
     auto outer = wish->request;
     outer.internal = between;
+    outer.only_from.clear(); // the inner gateway sees to that
     outer.renew.reset();
     if (const auto& before = wish->request.renew; before && !before->hops.empty()) {
         const Mapping& old = before->hops[1];

@@ -224,6 +224,11 @@ const Meaning* meaning_of(ResultCode code) {
 
 } // namespace
 
+const Map* flow_of(const Body& body) noexcept {
+    if (const auto* peer = std::get_if<Peer>(&body)) return &peer->flow;
+    return std::get_if<Map>(&body);
+}
+
 std::string_view to_string(ResultCode code) noexcept {
     const Meaning* meaning = meaning_of(code);
     return meaning ? meaning->name : "UNKNOWN";

@@ -89,6 +89,9 @@ struct Peer {
 /// In the order of the opcodes: ANNOUNCE 0, MAP 1, PEER 2.
 using Body = std::variant<Announce, Map, Peer>;
 
+/// MAP's fields of a MAP or a PEER; nullptr for an ANNOUNCE.
+[[nodiscard]] const Map* flow_of(const Body& body) noexcept;
+
 /// Who may send to the mapping (RFC 6887 section 13.3). Prefix length 0 removes all filters.
 struct Filter {
     std::uint8_t prefix_length = 0; ///< 0 to 128, of the 128-bit form: IPv4 counts from 96.

@@ -165,6 +165,135 @@ TEST_F(PcpMapper, HasNoQuestionForTheExternalAddress) {
     EXPECT_TRUE(fake_.requests().empty());
 }
 
+MappingRequest restricted_request() {
+    auto request = udp_request();
+    request.only_from = {*RemotePeers::parse("192.0.2.0/24"), *RemotePeers::parse("203.0.113.9:7")};
+    return request;
+}
+
+TEST_F(PcpMapper, AdmitsOnlyWhomItIsTold) {
+    const auto mapping = client_.map(restricted_request());
+    ASSERT_TRUE(mapping) << mapping.error().message;
+    EXPECT_EQ(mapping->only_from, restricted_request().only_from);
+    const std::vector<pcp::Filter> wanted = {
+        {.prefix_length = 120, .remote_port = 0, .remote = IpAddress::v4(0xC0000200)},
+        {.prefix_length = 128, .remote_port = 7, .remote = IpAddress::v4(0xCB007109)}};
+    ASSERT_EQ(fake_.mappings().size(), 1U);
+    EXPECT_EQ(fake_.mappings().front().filters, wanted);
+}
+
+TEST_F(PcpMapper, LooksOnceWhetherFiltersAreMeant) {
+    ASSERT_TRUE(client_.map(restricted_request()));
+    EXPECT_EQ(fake_.requests().size(), 2U);
+    auto other = restricted_request();
+    other.internal.port = other.external_port = 4321;
+    ASSERT_TRUE(client_.map(other));
+    EXPECT_EQ(fake_.requests().size(), 3U);
+}
+
+TEST_F(PcpMapper, KeepsTheSameFiltersInARenewal) {
+    auto request = restricted_request();
+    const auto mapping = client_.map(request);
+    ASSERT_TRUE(mapping);
+    const auto before = fake_.mappings().front().filters;
+    request.renew = *mapping;
+    ASSERT_TRUE(client_.map(request));
+    EXPECT_EQ(fake_.mappings().front().filters, before);
+    fake_.reboot();
+    ASSERT_TRUE(client_.map(request));
+    EXPECT_EQ(fake_.mappings().front().filters, before);
+}
+
+TEST_F(PcpMapper, TakesFiltersAwayFromAMappingThatIsForEverybodyNow) {
+    auto request = restricted_request();
+    const auto mapping = client_.map(request);
+    ASSERT_TRUE(mapping);
+    request.only_from.clear();
+    request.renew = *mapping;
+    ASSERT_TRUE(client_.map(request));
+    EXPECT_TRUE(fake_.mappings().front().filters.empty());
+}
+
+TEST_F(PcpMapper, OpensNothingWhereTheGatewayDoesNotFilter) {
+    using Filtering = Fake5351::Filtering;
+    for (const auto filtering : {Filtering::Unknown, Filtering::Ignored, Filtering::Promised}) {
+        fake_.behaviour.filtering = filtering;
+        const auto mapping = client_.map(restricted_request());
+        ASSERT_FALSE(mapping) << static_cast<int>(filtering);
+        EXPECT_EQ(mapping.error().code, Errc::Unsupported);
+        EXPECT_NE(mapping.error().message.find("cannot restrict"), std::string::npos);
+        EXPECT_TRUE(fake_.mappings().empty()) << static_cast<int>(filtering);
+    }
+}
+
+TEST_F(PcpMapper, NamesTheGatewaysLimitOfFilters) {
+    fake_.behaviour.spoil = [](const Bytes& request, const Bytes& answer) {
+        auto refusal = answer;
+        const bool deletes = request[7] == 0 && request[6] == 0;
+        if (!deletes) refusal[3] = static_cast<std::uint8_t>(pcp::ResultCode::ExcessiveRemotePeers);
+        return std::vector<Reply>{{refusal}};
+    };
+    const auto mapping = client_.map(restricted_request());
+    ASSERT_FALSE(mapping);
+    EXPECT_EQ(mapping.error().code, Errc::Refused);
+    EXPECT_NE(mapping.error().message.find("name fewer"), std::string::npos);
+}
+
+TEST_F(PcpMapper, LearnsInOneRoundTripThatTheExactPortIsTaken) {
+    fake_.behaviour.taken = {1234};
+    auto request = udp_request();
+    request.exact = true;
+    EXPECT_EQ(client_.map(request).error().code, Errc::Conflict);
+    EXPECT_EQ(fake_.requests().size(), 1U);
+    EXPECT_TRUE(fake_.mappings().empty());
+}
+
+MappingRequest flow_request() {
+    MappingRequest request = udp_request();
+    request.external_port = 0;
+    request.remote = Endpoint{IpAddress::v4(0xCB007109), 4500};
+    return request;
+}
+
+TEST_F(PcpMapper, LearnsAndLengthensTheMappingOfAFlow) {
+    const auto flow = client_.map(flow_request());
+    ASSERT_TRUE(flow) << flow.error().message;
+    const auto asked = fake_.last_pcp();
+    ASSERT_TRUE(asked);
+    const auto* peer = std::get_if<pcp::Peer>(&asked->body);
+    ASSERT_TRUE(peer);
+    EXPECT_EQ(peer->remote, IpAddress::v4(0xCB007109));
+    EXPECT_EQ(peer->remote_port, 4500);
+    EXPECT_EQ(peer->flow.external_port, 0);
+    EXPECT_EQ(flow->external, (Endpoint{fake_.behaviour.external, 1234}));
+    auto renewal = flow_request();
+    renewal.renew = *flow;
+    ASSERT_TRUE(client_.map(renewal));
+    const auto again = fake_.last_pcp();
+    const auto& renewed = std::get<pcp::Peer>(again->body).flow;
+    EXPECT_EQ(renewed.nonce, flow->nonce);
+    EXPECT_EQ(renewed.external_port, 1234);
+    EXPECT_EQ(fake_.mappings().size(), 1U);
+    ASSERT_TRUE(client_.unmap(*flow));
+    EXPECT_TRUE(fake_.mappings().empty());
+}
+
+TEST_F(PcpMapper, LeavesAFlowToItsLifetimeWhereItCannotEndIt) {
+    fake_.behaviour.ends_flows = false;
+    const auto flow = client_.map(flow_request());
+    ASSERT_TRUE(flow);
+    EXPECT_TRUE(client_.unmap(*flow));
+    EXPECT_EQ(fake_.mappings().size(), 1U);
+    fake_.behaviour.lose_first = 1000; // silence is another thing
+    client_.patience = 300ms;
+    EXPECT_EQ(client_.unmap(*flow).error().code, Errc::Timeout);
+}
+
+TEST_F(PcpMapper, SaysThatTheGatewayKeepsNoFlows) {
+    fake_.behaviour.knows_peer = false;
+    EXPECT_EQ(client_.map(flow_request()).error().code, Errc::Unsupported);
+}
+
 TEST(PcpMapperV6, MapsOverIpv6) {
     LoopRunner runner;
     std::unique_ptr<net::UdpSocket> gateway;

@@ -101,6 +101,52 @@ TEST_F(ChainTest, PassesOnWhenTheGatewayRefuses) {
     EXPECT_EQ(info.story[0].message, "not allowed");
 }
 
+TEST_F(ChainTest, OpensToNobodyElseThanThoseItIsToAdmit) {
+    start(
+        {.port = 6667,
+         .transport = Transport::Tcp,
+         .only_from = {*RemotePeers::parse("192.0.2.0/24"), *RemotePeers::parse("2001:db8::/32")}},
+        kAllWithIce);
+    EXPECT_FALSE(house_.ice().probe); // an invitation restricts nobody
+    fire(house_.at(Strategy::Igd).probe, Service{});
+    fire(house_.at(Strategy::Pcp).probe, Service{});
+    fire(house_.at(Strategy::NatPmp).probe, Service{});
+    const std::vector of_ipv4 = {*RemotePeers::parse("192.0.2.0/24")};
+    EXPECT_EQ(house_.at(Strategy::Igd).request.only_from, of_ipv4);
+    fire(house_.at(Strategy::Igd).map, cannot_restrict("this gateway's UPnP"));
+    EXPECT_EQ(house_.at(Strategy::Pcp).request.only_from, of_ipv4);
+    auto granted = house_.grant(Strategy::Pcp, kOutside);
+    granted.only_from = of_ipv4;
+    fire(house_.at(Strategy::Pcp).map, granted);
+    EXPECT_EQ(opened().only_from, of_ipv4);
+}
+
+TEST_F(ChainTest, SaysThatNobodyHereCanRestrict) {
+    start({.port = 6667, .only_from = {*RemotePeers::parse("192.0.2.0/24")}});
+    for (const auto strategy : {Strategy::Igd, Strategy::Pcp, Strategy::NatPmp}) {
+        fire(house_.at(strategy).probe, Service{});
+    }
+    for (const auto strategy : {Strategy::Igd, Strategy::Pcp, Strategy::NatPmp}) {
+        fire(house_.at(strategy).map, cannot_restrict(std::string(to_string(strategy))));
+    }
+    ASSERT_TRUE(result_ && !*result_);
+    EXPECT_EQ(result_->error().error.code, Errc::Unsupported);
+    EXPECT_NE(result_->error().error.message.find("cannot restrict"), std::string::npos);
+}
+
+TEST_F(ChainTest, RefusesWhatRestrictsNobodyOrEverybody) {
+    const RemotePeers everybody{.prefix = IpAddress(), .prefix_length = 0};
+    const auto ipv6 = *RemotePeers::parse("2001:db8::/32");
+    const std::vector<RemotePeers> too_many(33, *RemotePeers::parse("192.0.2.1"));
+    for (const auto& only_from : {std::vector{everybody}, std::vector{ipv6}, too_many}) {
+        result_.reset();
+        start({.port = 6667, .only_from = only_from});
+        ASSERT_TRUE(runner_.run_until([this] { return result_.has_value(); }));
+        ASSERT_FALSE(*result_);
+        EXPECT_EQ(result_->error().error.code, Errc::InvalidArgument);
+    }
+}
+
 TEST_F(ChainTest, NamesOnlyTheProtocolsThatWereAsked) {
     start({.port = 6667}, {Strategy::Pcp});
     fire(house_.at(Strategy::Pcp).map, kSilent);

@@ -155,7 +155,7 @@ std::optional<Fake5351::Bytes> Fake5351::answer_pcp(const Endpoint& from, const 
                            .options = {}};
     if (asked->client != from.address) {
         response.result = pcp::ResultCode::AddressMismatch;
-    } else if (std::holds_alternative<pcp::Map>(asked->body)) {
+    } else if (pcp::flow_of(asked->body) != nullptr) {
         response.result = grant(*asked, response);
     } else {
         response.result = behaviour.announce_result;
@@ -170,13 +170,20 @@ pcp::ResultCode Fake5351::grant(const pcp::Request& request, pcp::Response& resp
     if (options.prefer_failure && !behaviour.knows_prefer_failure) {
         return pcp::ResultCode::UnsuppOption;
     }
-    auto& map = std::get<pcp::Map>(response.body);
-    const Key key{options.third_party.value_or(request.client), map.protocol, map.internal_port};
+    auto* peer = std::get_if<pcp::Peer>(&response.body);
+    if (peer && !behaviour.knows_peer) return pcp::ResultCode::UnsuppOpcode;
+    auto& map = peer ? peer->flow : std::get<pcp::Map>(response.body);
+    const Key key{options.third_party.value_or(request.client), map.protocol, map.internal_port,
+                  peer ? Endpoint{peer->remote, peer->remote_port} : Endpoint{}};
+    std::vector<pcp::Filter> filters;
+    const auto filtered = filter(request, key, response, filters);
+    if (filtered != pcp::ResultCode::Success) return filtered;
     const Entry* known = find(key);
     if (known && known->nonce != map.nonce) {
         return pcp::ResultCode::NotAuthorized; // RFC 6887 section 11.3
     }
     if (request.lifetime.count() == 0) {
+        if (peer && !behaviour.ends_flows) return pcp::ResultCode::NotAuthorized;
         std::erase_if(mappings_, [&](const Entry& entry) { return entry.key == key; });
         return pcp::ResultCode::Success;
     }
@@ -192,7 +199,33 @@ pcp::ResultCode Fake5351::grant(const pcp::Request& request, pcp::Response& resp
     response.lifetime = behaviour.lifetime.value_or(request.lifetime);
     map.external_port = port;
     map.external = pinhole ? request.client : behaviour.external;
-    put({key, port, response.lifetime, map.nonce});
+    put({key, port, response.lifetime, map.nonce, filters});
+    return pcp::ResultCode::Success;
+}
+
+// RFC 6887 section 13.3: what is asked for is added to what there is; prefix length 0 clears it.
+pcp::ResultCode Fake5351::filter(const pcp::Request& request, const Key& key,
+                                 pcp::Response& response, std::vector<pcp::Filter>& filters) const {
+    const auto& asked = request.options.filters;
+    if (const Entry* known = find(key)) filters = known->filters;
+    if (asked.empty()) return pcp::ResultCode::Success;
+    const bool deletes = request.lifetime.count() == 0;
+    switch (behaviour.filtering) {
+    case Filtering::Unknown: return pcp::ResultCode::UnsuppOption;
+    case Filtering::Ignored: response.options.filters = asked; return pcp::ResultCode::Success;
+    case Filtering::Promised:
+        return deletes ? pcp::ResultCode::MalformedOption : pcp::ResultCode::Success;
+    case Filtering::Works: break;
+    }
+    if (deletes) return pcp::ResultCode::MalformedOption;
+    for (const pcp::Filter& one : asked) {
+        if (one.prefix_length == 0) {
+            filters.clear();
+        } else {
+            filters.push_back(one);
+        }
+    }
+    response.options.filters = asked;
     return pcp::ResultCode::Success;
 }
 

@@ -36,6 +36,14 @@ public:
         Source from = Source::Server;
     };
 
+    /// What becomes of PCP's FILTER.
+    enum class Filtering : std::uint8_t {
+        Works,
+        Unknown, ///< UNSUPP_OPTION.
+        Ignored, ///< Sent back, and everybody is let in: miniupnpd.
+        Promised ///< Refused where the RFC wants it refused; else taken, and not sent back.
+    };
+
     /// What to do; may be changed at any time.
     struct Behaviour {
         bool pcp = true;                  ///< Else version 2 is answered with "version 0 only".
@@ -49,6 +57,9 @@ public:
         bool knows_prefer_failure = true; ///< Else UNSUPP_OPTION.
         bool ignores_prefer_failure = false;
         bool knows_third_party = false; ///< Else UNSUPP_OPTION.
+        Filtering filtering = Filtering::Works;
+        bool knows_peer = true; ///< Else UNSUPP_OPCODE.
+        bool ends_flows = true; ///< Else a PEER of lifetime 0 is refused.
         natpmp::ResultCode natpmp_address_result = natpmp::ResultCode::Success;
         natpmp::ResultCode natpmp_map_result = natpmp::ResultCode::Success;
         bool refuses_no_suggestion = false; ///< NAT-PMP: external port 0 is out of resources.
@@ -68,6 +79,7 @@ public:
         IpAddress host;
         std::uint8_t protocol = 0; ///< IANA number.
         std::uint16_t internal_port = 0;
+        Endpoint remote{}; ///< Of a flow that goes out (PEER).
         friend bool operator==(const Key&, const Key&) = default;
     };
     struct Entry {
@@ -75,6 +87,7 @@ public:
         std::uint16_t external_port = 0;
         Lifetime lifetime{0};
         pcp::Nonce nonce{}; ///< Zeros: made by NAT-PMP.
+        std::vector<pcp::Filter> filters{};
     };
 
     explicit Fake5351(const Loop& loop, const Place& place = {});
@@ -110,6 +123,10 @@ private:
     void handle(const Endpoint& from, ByteView payload);
     [[nodiscard]] std::optional<Bytes> answer_pcp(const Endpoint& from, const Bytes& request);
     [[nodiscard]] std::optional<Bytes> answer_natpmp(const Endpoint& from, const Bytes& request);
+    /// What FILTER comes to, and in the mapping of \a key it is put into \a filters.
+    [[nodiscard]] pcp::ResultCode filter(const pcp::Request& request, const Key& key,
+                                         pcp::Response& response,
+                                         std::vector<pcp::Filter>& filters) const;
     [[nodiscard]] pcp::ResultCode grant(const pcp::Request& request, pcp::Response& response);
     /// Makes or replaces.
     void put(const Entry& entry);

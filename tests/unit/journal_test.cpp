@@ -67,6 +67,32 @@ TEST_F(JournalTest, KeepsBothMappingsOfTwoNatsInARow) {
     EXPECT_TRUE(hops[1].hops.empty());
 }
 
+TEST_F(JournalTest, KeepsWhomAMappingAdmits) {
+    auto restricted = entry(6667);
+    restricted.mapping.only_from = {*RemotePeers::parse("192.0.2.0/24:7"),
+                                    *RemotePeers::parse("192.0.2.9")};
+    ASSERT_TRUE(journal_.put(restricted, kNow));
+    const auto entries = journal_.read(kNow);
+    ASSERT_EQ(entries.size(), 1U);
+    EXPECT_EQ(entries[0].mapping.only_from, restricted.mapping.only_from);
+}
+
+TEST_F(JournalTest, TellsTheFlowsOfOnePortApart) {
+    auto flow = entry(6667);
+    flow.mapping.remote = Endpoint{IpAddress::v4(0xC0000209), 7};
+    auto other = flow;
+    other.mapping.remote->port = 8;
+    ASSERT_TRUE(journal_.put(entry(6667), kNow));
+    ASSERT_TRUE(journal_.put(flow, kNow));
+    ASSERT_TRUE(journal_.put(other, kNow));
+    ASSERT_EQ(journal_.read(kNow).size(), 3U);
+    const auto claim = journal_.claim(other.mapping, "", kSomebody, kNow);
+    ASSERT_EQ(claim.ownership, Ownership::Inherited);
+    EXPECT_EQ(claim.entry.mapping.remote, other.mapping.remote);
+    ASSERT_TRUE(journal_.erase(flow.mapping, kNow));
+    EXPECT_EQ(journal_.read(kNow).size(), 2U);
+}
+
 TEST_F(JournalTest, ReadsWhatItWrote) {
     ASSERT_TRUE(journal_.put(entry(6667), kNow));
     const auto entries = journal_.read(kNow);

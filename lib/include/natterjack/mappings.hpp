@@ -14,6 +14,7 @@
 #include <natterjack/export.hpp>
 #include <natterjack/loop.hpp>
 #include <natterjack/opening.hpp>
+#include <natterjack/remote_peers.hpp>
 #include <natterjack/result.hpp>
 #include <natterjack/traversal.hpp>
 
@@ -29,6 +30,7 @@ struct ListedMapping {
     std::string description;           ///< As the gateway has it, control characters removed.
     IpAddress gateway;
     Reach reach = Reach::Anyone; ///< BehindAnotherNat when the external address is not public.
+    std::vector<RemotePeers> only_from; ///< Whom it lets in; empty: anyone.
     bool enabled = true;
     bool ours = false; ///< Opened by natterjack for this user, by the journal.
 };

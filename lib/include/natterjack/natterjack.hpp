@@ -8,7 +8,9 @@
 #include <natterjack/mappings.hpp>
 #include <natterjack/measure.hpp>
 #include <natterjack/opening.hpp>
+#include <natterjack/outbound_flow.hpp>
 #include <natterjack/probe.hpp>
 #include <natterjack/proof_server.hpp>
+#include <natterjack/remote_peers.hpp>
 #include <natterjack/result.hpp>
 #include <natterjack/traversal.hpp>

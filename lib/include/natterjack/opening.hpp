@@ -13,6 +13,7 @@
 
 #include <natterjack/endpoint.hpp>
 #include <natterjack/export.hpp>
+#include <natterjack/remote_peers.hpp>
 #include <natterjack/result.hpp>
 
 namespace natterjack {
@@ -28,7 +29,7 @@ enum class Strategy : std::uint8_t {
 
 /// Who can use an opening.
 enum class Reach : std::uint8_t {
-    Anyone,          ///< Whoever knows the external endpoint.
+    Anyone,          ///< Whoever knows the external endpoint, and is of those it is open to.
     InvitedPeer,     ///< A peer with whom descriptions were exchanged.
     Relayed,         ///< Whoever the relay lets through.
     BehindAnotherNat ///< Nobody outside: the gateway itself stands behind a NAT.
@@ -108,6 +109,7 @@ struct OpeningInfo {
     /// nothing to expire).
     std::chrono::seconds lifetime{0};
     IpAddress gateway; ///< Whose mapping it is; unspecified for `direct` and `ice`.
+    std::vector<RemotePeers> only_from; ///< Whom the gateway lets in; empty: anyone.
     std::string description;
     /// Empty, or one English line that a user should see (behind another NAT, other port, ...).
     std::string note;

@@ -16,6 +16,7 @@
 #include <natterjack/export.hpp>
 #include <natterjack/loop.hpp>
 #include <natterjack/opening.hpp>
+#include <natterjack/remote_peers.hpp>
 #include <natterjack/result.hpp>
 
 namespace natterjack {
@@ -42,8 +43,12 @@ struct OpenRequest {
     /// Take whichever external port the gateway chooses; external_port is not looked at.
     bool any_external_port = false;
     /// Rather fail than take another external port. Otherwise another is taken when the wanted one
-    /// belongs to somebody else.
+    /// belongs to somebody else. By PCP one round trip says which (PREFER_FAILURE).
     bool exact = false;
+    /// Let in these, and nobody else; empty: anyone. At most 32. PCP can do it (FILTER), IGD for
+    /// one whole host; a gateway that cannot opens nothing. With Families::Both each family is
+    /// opened to those of its own.
+    std::vector<RemotePeers> only_from;
     std::chrono::seconds lifetime{7200}; ///< To ask for, 1 to 2^32-1. The gateway may grant less.
     /// How often the gateway is looked at between renewals, 1 second to a day: one that lost its
     /// mappings without a word is noticed within half of it.
@@ -114,6 +119,7 @@ private:
 /// \retval Errc::NoNetwork        this host has no default route (or not the one that was named)
 /// \retval Errc::NotFound         nothing here opens ports
 /// \retval Errc::Refused          a gateway answered and said no
+/// \retval Errc::Unsupported      ... because it cannot do this: `only_from`, another host, ...
 /// \retval Errc::Conflict         `exact`, and the port belongs to somebody else
 /// \retval Errc::Timeout          request.deadline passed
 class NATTERJACK_API Traversal {

@@ -21,6 +21,9 @@ public:
     void map(const MappingRequest& request, TimePoint,
              std::function<void(Result<Mapping>)> handler) override {
         if (!path_.source.is_public()) return answer(std::move(handler), not_public());
+        if (!request.only_from.empty()) {
+            return answer(std::move(handler), cannot_restrict("this host's own public address"));
+        }
         if (request.exact && request.external_port != request.internal.port) {
             return answer(std::move(handler),
                           Error{Errc::Conflict, "without a gateway the outside sees port " +

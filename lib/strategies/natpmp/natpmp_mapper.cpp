@@ -117,6 +117,7 @@ std::optional<Error> NatPmpMapper::why_not(const MappingRequest& request) const 
     if (request.lifetime.count() == 0) {
         return Error{Errc::InvalidArgument, "NAT-PMP cannot open a port for ever: name a lifetime"};
     }
+    if (!request.only_from.empty()) return cannot_restrict("NAT-PMP");
     const auto& host = request.internal.address;
     if (!host.is_unspecified() && host != path_.client()) {
         return Error{Errc::InvalidArgument,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "strategies/pcp/pcp_mapper.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -22,16 +23,22 @@ IpAddress unspecified_like(const IpAddress& address) {
     return address.is_v4() ? IpAddress() : IpAddress::v6({});
 }
 
-/// The MAP request that makes, renews or (lifetime 0) deletes \a mapping.
+/// The MAP or PEER request that makes, renews or (lifetime 0) deletes \a mapping.
 pcp::Request map_request(const Path& path, const Mapping& mapping, Lifetime lifetime) {
     pcp::Request request;
     request.lifetime = lifetime;
     request.client = path.client();
-    request.body = pcp::Map{.nonce = mapping.nonce,
-                            .protocol = pcp::protocol_of(mapping.transport),
-                            .internal_port = mapping.internal.port,
-                            .external_port = mapping.external.port,
-                            .external = mapping.external.address};
+    const pcp::Map flow{.nonce = mapping.nonce,
+                        .protocol = pcp::protocol_of(mapping.transport),
+                        .internal_port = mapping.internal.port,
+                        .external_port = mapping.external.port,
+                        .external = mapping.external.address};
+    if (mapping.remote) {
+        request.body = pcp::Peer{
+            .flow = flow, .remote_port = mapping.remote->port, .remote = mapping.remote->address};
+    } else {
+        request.body = flow;
+    }
     if (mapping.internal.address != path.client()) {
         request.options.third_party = mapping.internal.address;
     }
@@ -43,6 +50,47 @@ pcp::Request delete_request(const Path& path, Mapping mapping) {
     mapping.external = {unspecified_like(path.source), 0};
     return map_request(path, mapping, Lifetime(0));
 }
+
+/// Clears what filters a mapping has (RFC 6887 section 13.3).
+pcp::Filter no_filter() {
+    return {.prefix_length = 0, .remote_port = 0, .remote = IpAddress::v6({})};
+}
+
+/// The filters that make \a request's mapping admit whom it is to admit. Those of a renewal would
+/// be added to those that it has (RFC 6887 section 13.3), so they go first.
+std::vector<pcp::Filter> filters_for(const MappingRequest& request) {
+    constexpr unsigned kMappedPrefix = 96; // IPv4 in the 128-bit form
+    std::vector<pcp::Filter> out;
+    const bool had_some = request.renew && !request.renew->only_from.empty();
+    if (had_some || (request.renew && !request.only_from.empty())) out.push_back(no_filter());
+    for (const RemotePeers& peers : request.only_from) {
+        const auto length = peers.prefix_length + (peers.prefix.is_v4() ? kMappedPrefix : 0);
+        out.push_back({.prefix_length = static_cast<std::uint8_t>(length),
+                       .remote_port = peers.port,
+                       .remote = peers.prefix});
+    }
+    return out;
+}
+
+/// Whether the gateway says that it has installed all of \a asked: an option that it has processed
+/// is in its answer (RFC 6887 section 7.3).
+bool confirms(const pcp::Response& answer, const std::vector<pcp::Filter>& asked) {
+    const auto& told = answer.options.filters;
+    return std::all_of(asked.begin(), asked.end(), [&](const pcp::Filter& filter) {
+        return filter.prefix_length == 0 ||
+               std::find(told.begin(), told.end(), filter) != told.end();
+    });
+}
+
+/// With what the gateway itself said no; empty: it was the network, or time, or another version.
+std::optional<pcp::ResultCode> refusal_in(const Answer& answer) {
+    if (answer || answer.error().detail == 0) return std::nullopt;
+    const auto code = answer.error().code;
+    if (code == Errc::Network || code == Errc::NotFound) return std::nullopt;
+    return static_cast<pcp::ResultCode>(answer.error().detail);
+}
+
+constexpr const char* kThisPcp = "this gateway's PCP";
 
 /// True when the gateway may hold a mapping although map() failed: nobody said that it does not.
 bool may_have_been_granted(const Error& error) {
@@ -86,12 +134,14 @@ private:
     /// As undo(); does nothing to a mapping that is being renewed: its owner still has it.
     [[nodiscard]] std::function<void()> undo(const Wish& wish) const;
 
+    void ask_whether_it_filters(Wish wish);
     void send_map(Wish wish);
     void handle_map_answer(Wish wish, const Answer& answer);
-    void give_back(Wish wish, std::uint16_t assigned);
+    void give_back(Wish wish, const Error& why);
 
     Loop loop_;
     Path path_;
+    bool filters_ = false; ///< It is known to.
     Requests<PcpRequest, pcp::Response> requests_;
     std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
@@ -163,14 +213,11 @@ void PcpMapper::probe(TimePoint deadline, std::function<void(Result<Service>)> h
         }
         // Whoever refuses in PCP speaks PCP; some know MAP and not ANNOUNCE, and MAP's own answer
         // is the better one. But where a NAT is in between (ADDRESS_MISMATCH) MAP must fail too.
-        const auto& error = answer.error();
-        const bool speaks = error.detail != 0 && error.code != Errc::NotFound &&
-                            error.code != Errc::Network &&
-                            error.detail != static_cast<int>(pcp::ResultCode::AddressMismatch);
-        if (speaks)
+        const auto refusal = refusal_in(answer);
+        if (refusal && refusal != pcp::ResultCode::AddressMismatch)
             handler(Service{});
         else
-            handler(error);
+            handler(answer.error());
     });
 }
 
@@ -187,18 +234,51 @@ void PcpMapper::map(const MappingRequest& request, TimePoint deadline, MapHandle
     wish.draft.external = {unspecified_like(path_.source), request.external_port};
     wish.draft.gateway = path_.gateway;
     wish.draft.description = request.description;
+    wish.draft.only_from = request.only_from;
+    wish.draft.remote = request.remote;
     wish.draft.nonce = request.renew ? request.renew->nonce : net::random_bytes<12>();
     // A renewal suggests what it has (RFC 6887 section 11.2.1), so that a gateway that lost its
     // tables gives it back.
     if (request.renew && !request.exact) wish.draft.external = request.renew->external;
     // Port 0 suggests nothing, so there is nothing to insist on (RFC 6887 section 13.2).
-    wish.prefer_failure = request.exact && request.external_port != 0;
-    send_map(std::move(wish));
+    wish.prefer_failure = request.exact && request.external_port != 0 && !request.remote;
+    if (!request.only_from.empty() && !filters_) {
+        ask_whether_it_filters(std::move(wish));
+    } else {
+        send_map(std::move(wish));
+    }
+}
+
+// miniupnpd (2.3.11, 2026-08) reads FILTER, sends it back in its answer, and lets everybody in. So
+// nothing is opened before the gateway has shown that it knows the option: by refusing one in a
+// deletion, where it must not be (RFC 6887 section 13.3). That of a port which nobody maps, with a
+// nonce that nobody has.
+void PcpMapper::ask_whether_it_filters(Wish wish) {
+    constexpr std::uint16_t kDiscard = 9; // RFC 863
+    Mapping nothing;
+    nothing.transport = wish.draft.transport;
+    nothing.internal = {path_.client(), kDiscard};
+    nothing.nonce = net::random_bytes<12>();
+    auto request = delete_request(path_, nothing);
+    request.options.filters = filters_for(wish.request);
+    const auto deadline = wish.deadline;
+    ask(std::move(request), deadline, [this, wish = std::move(wish)](const Answer& answer) {
+        const auto refusal = refusal_in(answer);
+        if (refusal == pcp::ResultCode::MalformedOption) {
+            filters_ = true;
+            send_map(wish);
+        } else if (answer || refusal) {
+            wish.handler(cannot_restrict(kThisPcp));
+        } else {
+            wish.handler(answer.error()); // nobody there, or nobody who speaks PCP
+        }
+    });
 }
 
 void PcpMapper::send_map(Wish wish) {
     auto request = map_request(path_, wish.draft, wish.request.lifetime);
     request.options.prefer_failure = wish.prefer_failure;
+    request.options.filters = filters_for(wish.request);
     const auto on_abandoned = undo(wish);
     const auto deadline = wish.deadline;
     ask(
@@ -222,11 +302,20 @@ void PcpMapper::handle_map_answer(Wish wish, const Answer& answer) {
         wish.handler(error);
         return;
     }
-    const auto& granted = std::get<pcp::Map>(answer->body);
+    if (!confirms(*answer, filters_for(wish.request))) {
+        filters_ = false;
+        give_back(std::move(wish), cannot_restrict(kThisPcp));
+        return;
+    }
+    const auto& granted = *pcp::flow_of(answer->body);
     const auto wanted = wish.request.external_port;
     const bool other_port = wanted != 0 && granted.external_port != wanted;
     if (wish.request.exact && other_port) {
-        give_back(std::move(wish), granted.external_port);
+        const Error conflict{Errc::Conflict, "external port " + std::to_string(wanted) +
+                                                 " belongs to somebody else: the gateway offered " +
+                                                 std::to_string(granted.external_port) +
+                                                 " instead"};
+        give_back(std::move(wish), conflict);
         return;
     }
     Mapping mapping = std::move(wish.draft);
@@ -242,17 +331,13 @@ void PcpMapper::handle_map_answer(Wish wish, const Answer& answer) {
 }
 
 // Waits for the deletion, so that the caller's next wish for this port does not meet it.
-void PcpMapper::give_back(Wish wish, std::uint16_t assigned) {
-    const Error conflict{Errc::Conflict, "external port " +
-                                             std::to_string(wish.request.external_port) +
-                                             " belongs to somebody else: the gateway offered " +
-                                             std::to_string(assigned) + " instead"};
+void PcpMapper::give_back(Wish wish, const Error& why) {
     const auto take_back = undo(wish.draft);
     ask(
         delete_request(path_, wish.draft), wish.deadline,
-        [handler = std::move(wish.handler), conflict, take_back](const Answer& answer) {
+        [handler = std::move(wish.handler), why, take_back](const Answer& answer) {
             if (!answer && answer.error().code == Errc::Timeout) take_back();
-            handler(conflict);
+            handler(why);
         },
         take_back);
 }
@@ -269,8 +354,9 @@ void PcpMapper::unmap(const Mapping& mapping, TimePoint deadline,
         return;
     }
     ask(delete_request(path_, mapping), deadline,
-        [handler = std::move(handler)](const Answer& answer) {
-            if (answer) {
+        [handler = std::move(handler), is_flow = mapping.remote.has_value()](const Answer& answer) {
+            // A gateway need not be able to end a flow's mapping early (RFC 6887 section 12.1).
+            if (answer || (is_flow && refusal_in(answer))) {
                 handler({});
                 return;
             }
