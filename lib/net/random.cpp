@@ -2,6 +2,8 @@
 #include "net/random.hpp"
 
 #include <cassert>
+#include <string_view>
+#include <vector>
 
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
@@ -27,6 +29,16 @@ std::uint32_t random_between(std::uint32_t low, std::uint32_t high) {
         for (const auto byte : random_bytes<4>()) draw = (draw << 8U) | byte;
         if (draw < limit) return static_cast<std::uint32_t>(low + draw % span);
     }
+}
+
+std::string random_text(std::size_t length) {
+    constexpr std::string_view kAlphabet =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string out;
+    std::vector<std::uint8_t> bytes(length);
+    fill_random(bytes);
+    for (const auto byte : bytes) out += kAlphabet[byte % kAlphabet.size()];
+    return out;
 }
 
 } // namespace natterjack::net

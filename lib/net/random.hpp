@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 namespace natterjack::net {
 
@@ -23,5 +24,8 @@ template<std::size_t N>
 
 /// Uniform in [low, high].
 [[nodiscard]] std::uint32_t random_between(std::uint32_t low, std::uint32_t high);
+
+/// So many of A-Z a-z 0-9 + /, six bits of randomness each.
+[[nodiscard]] std::string random_text(std::size_t length);
 
 } // namespace natterjack::net

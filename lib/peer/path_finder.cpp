@@ -35,16 +35,6 @@ constexpr int kOpenerHops = 4;
 constexpr Duration kOpenerInterval{1000};
 constexpr int kOpenerRounds = 120;
 
-std::string random_text(std::size_t length) {
-    constexpr std::string_view kAlphabet =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    std::vector<std::uint8_t> bytes(length);
-    net::fill_random(bytes);
-    for (const auto byte : bytes) out += kAlphabet[byte % kAlphabet.size()];
-    return out;
-}
-
 // One datagram of few hops, without touching the socket's own TTL.
 void send_with_hops(int fd, const Endpoint& to, ByteView payload, int hops) {
     auto address = net::to_socket_address(to);
@@ -76,8 +66,8 @@ PathFinder::PathFinder(const Loop& loop, FinderConfig config, Handlers handlers)
     : loop_(loop),
       config_(std::move(config)),
       handlers_(std::move(handlers)),
-      ufrag_(random_text(8)),
-      password_(random_text(24)),
+      ufrag_(net::random_text(8)),
+      password_(net::random_text(24)),
       opener_timer_(loop),
       refresh_timer_(loop),
       watch_timer_(loop),

@@ -38,6 +38,7 @@ Session::Session(Loop loop, PeerOptions options, FinderConfig finder, PeerHandle
       certificate_(std::move(certificate)),
       handlers_(std::make_shared<const PeerHandlers>(std::move(handlers))),
       max_message_(Channel::kMaxMessage),
+      tls_id_(net::random_text(24)), // RFC 8842 section 4: 120 bits or more
       payload_timer_(loop_),
       connect_timer_(loop_),
       describe_timer_(loop_),
@@ -176,6 +177,7 @@ Result<void> Session::begin_round() {
     config.map = config.map && invited_;
     described_ = false;
     said_end_ = false;
+    trickling_ = options_.trickle && (!remote_ || remote_->trickle);
     next_ = std::make_shared<PathFinder>(loop_, std::move(config), finder_handlers(++round_));
     auto started = next_->start();
     if (!started) bury(std::exchange(next_, nullptr));
@@ -187,7 +189,7 @@ PathFinder::Handlers Session::finder_handlers(std::uint64_t round) {
         .on_candidate =
             [this, round](const sdp::Candidate& each) {
                 tell_news();
-                if (round == round_ && described_ && options_.trickle) {
+                if (round == round_ && described_ && trickling_) {
                     say_candidate(each, (next_ ? next_ : active_)->ufrag());
                 }
             },
@@ -221,7 +223,7 @@ void Session::handle_gathered(std::uint64_t round) {
     const auto& finder = next_ ? next_ : active_;
     if (!described_) {
         say_description(); // one that waited for this
-    } else if (options_.trickle && !said_end_) {
+    } else if (trickling_ && !said_end_) {
         said_end_ = true;
         say_end(finder->ufrag());
     }

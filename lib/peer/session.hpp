@@ -74,11 +74,12 @@ private:
     void hear_candidate(const signal::Candidate& message);
     void say_description();
     void say_now();
-    [[nodiscard]] std::uint16_t line_index() const;
+    [[nodiscard]] signal::Candidate about_candidate(const std::string& ufrag) const;
     void say_candidate(const sdp::Candidate& candidate, const std::string& ufrag);
     void say_end(const std::string& ufrag);
     [[nodiscard]] sdp::Description local_description() const;
-    [[nodiscard]] bool accept_fingerprint(const sdp::Description& remote);
+    void answer_again(const sdp::Description& offer);
+    [[nodiscard]] bool continues_dtls(const sdp::Description& remote);
 
     // Rounds of ICE.
     Result<void> begin_round();
@@ -144,11 +145,13 @@ private:
     std::function<void()> on_news_; // while it gathers only
 
     std::uint64_t session_id_ = 0;
+    const std::string tls_id_; // names our one DTLS association (RFC 8842 section 4)
     std::uint64_t version_ = 0;
     std::uint64_t round_ = 0;
     std::shared_ptr<PathFinder> next_;   // being negotiated; null while there is nothing to do
     std::shared_ptr<PathFinder> active_; // carries the data
     bool offering_ = false;              // our offer has no answer yet
+    bool trickling_ = false;             // candidates may follow the description of this round
     bool described_ = false;             // of next_
     bool said_end_ = false;              // of next_
     std::vector<std::string> early_candidates_; // came before their description

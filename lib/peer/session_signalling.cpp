@@ -57,11 +57,14 @@ void Session::hear_offer(const sdp::Description& offer) {
         return;
     }
     if (remote_) {
-        // Replayed, or about media that we do not have: nothing of it concerns the path.
         const auto known = [&](const auto& finder) {
             return finder && finder->has_remote() && finder->remote_ufrag() == offer.ufrag;
         };
-        if (known(next_) || known(active_) || !accept_fingerprint(offer)) return;
+        if (known(next_) || known(active_)) {
+            if (!next_ || known(next_)) answer_again(offer);
+            return;
+        }
+        if (!continues_dtls(offer)) return;
         // Both restart at once: the one that offered first of all insists (as in "perfect
         // negotiation", W3C WebRTC 10.7).
         if (offering_ && options_.role == PeerRole::Offer) return;
@@ -76,10 +79,22 @@ void Session::hear_offer(const sdp::Description& offer) {
         offering_ = false;
         described_ = false;
     }
+    trickling_ = options_.trickle && offer.trickle;
     answer_ = sdp::answer_to(offer);
     if (setup_ == sdp::Setup::ActPass) setup_ = answer_.setup;
     take_remote(offer);
     if (!over()) say_description();
+}
+
+// The path stays: the offer is about media that we do not have, or a replay, which has no new
+// version. Whoever offers waits for an answer (RFC 8829 section 5.3.2).
+void Session::answer_again(const sdp::Description& offer) {
+    const bool newer = offer.session_id == remote_->session_id && offer.version > remote_->version;
+    if (!newer || offering_ || (next_ && !described_) || !continues_dtls(offer)) return;
+    answer_ = sdp::answer_to(offer);
+    remote_ = offer;
+    described_ = false;
+    say_now();
 }
 
 void Session::hear_answer(const sdp::Description& answer) {
@@ -89,7 +104,7 @@ void Session::hear_answer(const sdp::Description& answer) {
     }
     if (!offering_ || !next_ || next_->has_remote()) return; // replayed
     if (active_ && active_->remote_ufrag() == answer.ufrag) return;
-    if (remote_ && !accept_fingerprint(answer)) return;
+    if (remote_ && !continues_dtls(answer)) return;
     offering_ = false;
     if (setup_ == sdp::Setup::ActPass) {
         setup_ = answer.setup == sdp::Setup::Active ? sdp::Setup::Passive : sdp::Setup::Active;
@@ -97,10 +112,15 @@ void Session::hear_answer(const sdp::Description& answer) {
     take_remote(answer);
 }
 
-// The keys of a session stay: only an attacker would bring another certificate half-way.
-bool Session::accept_fingerprint(const sdp::Description& remote) {
-    if (remote.fingerprints == remote_->fingerprints) return true;
-    network_note_ = "a description with another certificate was ignored";
+// The keys of a session stay, and so do the roles: what RFC 8842 section 3 counts as the wish for a
+// new DTLS association is refused.
+bool Session::continues_dtls(const sdp::Description& remote) {
+    const bool other_certificate = remote.fingerprints != remote_->fingerprints;
+    const bool same_role = remote.setup != sdp::Setup::ActPass && remote.setup == setup_;
+    if (!other_certificate && !same_role && remote.tls_id == remote_->tls_id) return true;
+    network_note_ = other_certificate
+                        ? "a description with another certificate was ignored"
+                        : "a description that asks for another DTLS association was ignored";
     publish();
     return false;
 }
@@ -130,14 +150,16 @@ sdp::Description Session::local_description() const {
     out.version = version_;
     if (remote_ && offering_) {
         // As many m-lines as ever were, in their order (RFC 3264 section 8).
-        out.mid = remote_->mid;
+        if (!remote_->mid.empty()) out.mid = remote_->mid;
+        out.bundle = remote_->bundle;
+        out.protocol = remote_->protocol;
         out.line_index = remote_->line_index;
         out.other_media = remote_->other_media;
     }
     out.ufrag = finder->ufrag();
     out.password = finder->password();
-    out.trickle = options_.trickle;
-    out.ice_lite = false;
+    out.trickle = trickling_;
+    if (offering_ || !remote_->tls_id.empty()) out.tls_id = tls_id_;
     out.fingerprints = {certificate_->fingerprint()};
     out.setup = offering_ ? sdp::Setup::ActPass : setup_;
     out.max_message_size = Channel::kMaxMessage;
@@ -148,7 +170,7 @@ sdp::Description Session::local_description() const {
             out.candidates.push_back(candidate);
         }
     }
-    out.end_of_candidates = !options_.trickle || finder->gathered();
+    out.end_of_candidates = !trickling_ || finder->gathered();
     return out;
 }
 
@@ -156,14 +178,14 @@ sdp::Description Session::local_description() const {
 void Session::say_description() {
     if (described_) return;
     const auto& finder = next_ ? next_ : active_;
-    if (!options_.trickle && !finder->gathered() && !describe_timer_.running()) {
+    if (!trickling_ && !finder->gathered() && !describe_timer_.running()) {
         const auto round = round_;
         describe_timer_.start_after(options_.gathering_limit, [this, round] {
             if (round == round_) say_now();
         });
         return;
     }
-    if (!options_.trickle && !finder->gathered()) return;
+    if (!trickling_ && !finder->gathered()) return;
     // An answering side gathers before it knows what to answer.
     if (!offering_ && !(remote_ && finder->has_remote())) return;
     say_now();
@@ -183,21 +205,26 @@ void Session::say_now() {
 }
 
 void Session::say_candidate(const sdp::Candidate& candidate, const std::string& ufrag) {
-    say(signal::Candidate{.candidate = sdp::encode(candidate),
-                          .mid = remote_ ? remote_->mid : "0",
-                          .line_index = line_index(),
-                          .ufrag = ufrag});
+    auto message = about_candidate(ufrag);
+    message.candidate = sdp::encode(candidate);
+    say(message);
 }
 
 void Session::say_end(const std::string& ufrag) {
-    say(signal::Candidate{.candidate = "",
-                          .mid = remote_ ? remote_->mid : "0",
-                          .line_index = line_index(),
-                          .ufrag = ufrag});
+    say(about_candidate(ufrag));
 }
 
-std::uint16_t Session::line_index() const {
-    return remote_ ? static_cast<std::uint16_t>(remote_->line_index) : std::uint16_t{0};
+// By the name that the m-line has in both descriptions, if it has one, and by its place.
+signal::Candidate Session::about_candidate(const std::string& ufrag) const {
+    signal::Candidate out;
+    if (!remote_) {
+        out.mid = sdp::Description().mid;
+    } else if (!remote_->mid.empty()) {
+        out.mid = remote_->mid;
+    }
+    out.line_index = static_cast<std::uint16_t>(remote_ ? remote_->line_index : 0);
+    out.ufrag = ufrag;
+    return out;
 }
 
 // Posted: `send` never runs inside libnice's or the application's own calls.

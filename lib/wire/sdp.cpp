@@ -2,6 +2,8 @@
 #include "wire/sdp.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "base/text.hpp"
 #include "wire/tokens.hpp"
@@ -18,6 +20,19 @@ constexpr std::size_t kMaxMid = 64;         // ours; browsers use one or two cha
 constexpr std::uint64_t kDefaultMaxMessage = 65536; // RFC 8841 section 6.1: when it is absent
 constexpr std::uint16_t kDiscardPort = 9;           // RFC 8840 section 4.1.1: no candidate yet
 constexpr std::string_view kFormat = "webrtc-datachannel";
+constexpr std::size_t kMinTlsId = 20;  // RFC 8842 section 4
+constexpr std::size_t kMaxTlsId = 255; // RFC 8842 section 4
+// Streams that the other side may use; Chrome and Firefox wrote the same. Nobody reads it.
+constexpr std::string_view kSctpmapStreams = "1024";
+
+constexpr std::array<std::string_view, 3> kProtocols = {"UDP/DTLS/SCTP", "TCP/DTLS/SCTP",
+                                                        "DTLS/SCTP"};
+
+struct HashName {
+    std::string_view name; // RFC 8122 section 5
+    std::size_t size;      // of the digest, in bytes
+};
+constexpr std::array<HashName, 3> kHashes = {{{"sha-256", 32}, {"sha-384", 48}, {"sha-512", 64}}};
 
 Error malformed(std::string_view what) {
     return {Errc::Malformed, "description with a bad or missing " + std::string(what)};
@@ -35,11 +50,13 @@ struct Section {
     bool bundle_only = false;
     std::optional<std::string> ufrag;
     std::optional<std::string> password;
-    std::optional<bool> trickle;
+    bool trickle = false;
     std::optional<Setup> setup;
     std::vector<Fingerprint> fingerprints;
-    bool other_fingerprint = false; // of a hash that we do not know
+    bool other_fingerprint = false; // of a hash that we do not take
+    std::string tls_id;
     std::optional<std::uint16_t> sctp_port;
+    std::optional<std::uint16_t> sctpmap; // the port that a=sctpmap gives data channels
     std::optional<std::uint64_t> max_message_size;
     std::vector<Candidate> candidates;
     bool end_of_candidates = false;
@@ -62,32 +79,44 @@ std::optional<unsigned> hex_digit(char c) {
 }
 
 // "AB:CD:..." (RFC 8122 section 5); lower case is tolerated.
-std::optional<Fingerprint> parse_fingerprint(std::string_view text) {
-    Fingerprint out{};
-    if (text.size() != out.size() * 3 - 1) return std::nullopt;
-    for (std::size_t i = 0; i < out.size(); ++i) {
+std::optional<std::vector<std::uint8_t>> parse_digest(std::string_view text, std::size_t size) {
+    if (text.size() != size * 3 - 1) return std::nullopt;
+    std::vector<std::uint8_t> out;
+    for (std::size_t i = 0; i < size; ++i) {
         const auto high = hex_digit(text[3 * i]);
         const auto low = hex_digit(text[3 * i + 1]);
-        if (!high || !low || (i + 1 < out.size() && text[3 * i + 2] != ':')) return std::nullopt;
-        out[i] = static_cast<std::uint8_t>(*high << 4U | *low);
+        if (!high || !low || (i + 1 < size && text[3 * i + 2] != ':')) return std::nullopt;
+        out.push_back(static_cast<std::uint8_t>(*high << 4U | *low));
     }
     return out;
 }
 
 Result<void> read_fingerprint(std::string_view value, Section& section) {
     TokenReader in(value);
-    if (!equal_ignoring_case(in.next(), "sha-256")) {
+    const auto name = in.next();
+    const auto hash = std::find_if(kHashes.begin(), kHashes.end(), [&](const HashName& each) {
+        return equal_ignoring_case(name, each.name);
+    });
+    if (hash == kHashes.end()) {
         section.other_fingerprint = true;
         return {};
     }
-    const auto fingerprint = parse_fingerprint(in.next());
-    if (!fingerprint || !in.at_end()) return malformed("fingerprint");
+    auto digest = parse_digest(in.next(), hash->size);
+    if (!digest || !in.at_end()) return malformed("fingerprint");
     if (section.fingerprints.size() == kMaxFingerprints) {
         return Error{Errc::TooLarge, "description with more than " +
                                          std::to_string(kMaxFingerprints) + " fingerprints"};
     }
-    section.fingerprints.push_back(*fingerprint);
+    section.fingerprints.push_back(
+        {static_cast<Hash>(hash - kHashes.begin()), *std::move(digest)});
     return {};
+}
+
+bool is_tls_id(std::string_view text) {
+    return text.size() >= kMinTlsId && text.size() <= kMaxTlsId &&
+           std::all_of(text.begin(), text.end(), [](char c) {
+               return is_alphanumeric(c) || c == '+' || c == '/' || c == '-' || c == '_';
+           });
 }
 
 Result<void> read_setup(std::string_view value, Section& section) {
@@ -126,6 +155,14 @@ bool lists_word(std::string_view words, std::string_view word) {
     return false;
 }
 
+// libdatachannel separates options by commas; RFC 8839 section 5.6 by spaces.
+bool lists_option(std::string_view options, std::string_view option) {
+    while (!options.empty()) {
+        if (lists_word(take_until(options, ','), option)) return true;
+    }
+    return false;
+}
+
 // Attributes of the data channel itself.
 Result<void> read_channel_attribute(std::string_view name, std::string_view value,
                                     Section& section) {
@@ -137,6 +174,10 @@ Result<void> read_channel_attribute(std::string_view name, std::string_view valu
     } else if (name == "sctp-port") {
         section.sctp_port = parse_decimal<std::uint16_t>(value);
         if (!section.sctp_port || *section.sctp_port == 0) return malformed("sctp-port");
+    } else if (name == "sctpmap") { // "5000 webrtc-datachannel 1024"
+        TokenReader in(value);
+        const auto port = parse_decimal<std::uint16_t>(in.next());
+        if (port && in.next() == kFormat) section.sctpmap = port;
     } else if (name == "max-message-size") {
         section.max_message_size = parse_decimal<std::uint64_t>(value);
         if (!section.max_message_size) return malformed("max-message-size");
@@ -154,13 +195,17 @@ Result<void> read_attribute(std::string_view line, Parsed& parsed, Section& sect
         if (!is_ice_text(value, kMinPassword, kMaxCredential)) return malformed("ice-pwd");
         section.password = value;
     } else if (name == "ice-options") {
-        section.trickle = lists_word(value, "trickle");
+        section.trickle = section.trickle || lists_option(value, "trickle");
     } else if (name == "ice-lite") {
-        parsed.ice_lite = true;
+        // Of the whole session (RFC 8839 section 5.3); elsewhere it means nothing.
+        if (parsed.sections.empty()) parsed.ice_lite = true;
     } else if (name == "fingerprint") {
         return read_fingerprint(value, section);
     } else if (name == "setup") {
         return read_setup(value, section);
+    } else if (name == "tls-id") {
+        if (!is_tls_id(value)) return malformed("tls-id");
+        section.tls_id = value;
     } else if (name == "candidate") {
         return read_candidate(line, section);
     } else if (name == "end-of-candidates") {
@@ -235,6 +280,10 @@ Result<Parsed> read_lines(std::string_view text) {
         if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
         if (line.empty() && text.empty()) break; // one empty line at the end does no harm
         if (line.size() > kMaxLine) return Error{Errc::TooLarge, "line of a description"};
+        // RFC 8866 section 9, byte-string.
+        if (line.find_first_of(std::string_view("\0\r", 2)) != std::string_view::npos) {
+            return Error{Errc::Malformed, "description with a NUL or CR inside a line"};
+        }
         if (line.size() < 2 || line[1] != '=') {
             return Error{Errc::Malformed,
                          "description: \"" + printable(line, kShown) + "\" is no SDP line"};
@@ -250,18 +299,31 @@ Result<Parsed> read_lines(std::string_view text) {
     return parsed;
 }
 
+// What the m-line and its a=sctpmap say; nothing: it is no data channel's.
+std::optional<Protocol> protocol_of(const Section& section) {
+    const auto found = std::find(kProtocols.begin(), kProtocols.end(), section.protocol);
+    if (section.media != "application" || found == kProtocols.end()) return std::nullopt;
+    const auto protocol = static_cast<Protocol>(found - kProtocols.begin());
+    const bool ours = protocol == Protocol::DtlsSctp
+                          ? section.sctpmap && *section.sctpmap != 0 &&
+                                parse_decimal<std::uint16_t>(section.formats) == section.sctpmap
+                          : lists_word(section.formats, kFormat);
+    return ours ? std::optional(protocol) : std::nullopt;
+}
+
 bool is_data_channel(const Section& section) {
-    return section.media == "application" &&
-           (section.protocol == "UDP/DTLS/SCTP" || section.protocol == "TCP/DTLS/SCTP") &&
-           lists_word(section.formats, kFormat);
+    return protocol_of(section).has_value();
+}
+
+bool is_bundled(const Parsed& parsed, const Section& section) {
+    return !section.mid.empty() && std::find(parsed.bundle.begin(), parsed.bundle.end(),
+                                             section.mid) != parsed.bundle.end();
 }
 
 // The m-section whose transport the data channel shares (RFC 9143 section 7.1): the first of its
 // BUNDLE group, or itself.
 const Section& tagged_section(const Parsed& parsed, const Section& channel) {
-    const bool bundled =
-        std::find(parsed.bundle.begin(), parsed.bundle.end(), channel.mid) != parsed.bundle.end();
-    if (!bundled || channel.mid.empty()) return channel;
+    if (!is_bundled(parsed, channel)) return channel;
     const auto found =
         std::find_if(parsed.sections.begin(), parsed.sections.end(),
                      [&](const Section& each) { return each.mid == parsed.bundle.front(); });
@@ -282,11 +344,12 @@ Result<void> resolve_transport(const Parsed& parsed, const Section& channel, Des
     out.password = *(*credentials)->password;
 
     std::optional<Setup> setup;
-    std::optional<bool> trickle;
     bool other_fingerprint = false;
+    out.trickle = false;
     for (const auto* const level : levels) {
         if (!setup) setup = level->setup;
-        if (!trickle) trickle = level->trickle;
+        if (out.tls_id.empty()) out.tls_id = level->tls_id;
+        out.trickle = out.trickle || level->trickle;
         if (out.fingerprints.empty()) out.fingerprints = level->fingerprints;
         if (out.candidates.empty()) out.candidates = level->candidates;
         out.end_of_candidates = out.end_of_candidates || level->end_of_candidates;
@@ -294,7 +357,7 @@ Result<void> resolve_transport(const Parsed& parsed, const Section& channel, Des
     }
     if (out.fingerprints.empty()) {
         if (!other_fingerprint) return malformed("fingerprint");
-        return Error{Errc::Unsupported, "description without a sha-256 fingerprint"};
+        return Error{Errc::Unsupported, "description without a fingerprint by sha-256, sha-384 or sha-512"};
     }
     if (!setup) return malformed("setup"); // RFC 8842 section 5.2 demands it
     if (*setup == Setup::ActPass && out.kind == Kind::Answer) {
@@ -302,7 +365,6 @@ Result<void> resolve_transport(const Parsed& parsed, const Section& channel, Des
                      "answer with setup actpass: it must choose active or passive"};
     }
     out.setup = *setup;
-    out.trickle = trickle.value_or(false);
     return {};
 }
 
@@ -343,31 +405,44 @@ void write_other_media(std::string& out, const OtherMedia& other) {
 void write_data_channel(std::string& out, const Description& description) {
     const auto* const first = default_candidate(description);
     const auto address = first ? first->address : IpAddress();
-    out += "m=application " + std::to_string(first ? first->port : kDiscardPort) +
-           " UDP/DTLS/SCTP " + std::string(kFormat) + "\r\n";
+    const bool old = description.protocol == Protocol::DtlsSctp;
+    const auto sctp_port = std::to_string(description.sctp_port);
+    out += "m=application " + std::to_string(first ? first->port : kDiscardPort) + " " +
+           std::string(kProtocols[static_cast<std::size_t>(description.protocol)]) + " " +
+           (old ? sctp_port : std::string(kFormat)) + "\r\n";
     out +=
         std::string("c=IN ") + (address.is_v4() ? "IP4 " : "IP6 ") + address.to_string() + "\r\n";
     for (const auto& candidate : description.candidates) out += "a=" + encode(candidate) + "\r\n";
     if (description.end_of_candidates) out += "a=end-of-candidates\r\n";
     out += "a=ice-ufrag:" + description.ufrag + "\r\n";
     out += "a=ice-pwd:" + description.password + "\r\n";
-    if (description.trickle) out += "a=ice-options:trickle\r\n";
     for (const auto& fingerprint : description.fingerprints) {
-        out += "a=fingerprint:sha-256 " + to_string(fingerprint) + "\r\n";
+        out += "a=fingerprint:" + to_string(fingerprint) + "\r\n";
     }
     out += std::string("a=setup:") + to_text(description.setup) + "\r\n";
+    if (!description.tls_id.empty()) out += "a=tls-id:" + description.tls_id + "\r\n";
     if (!description.mid.empty()) out += "a=mid:" + description.mid + "\r\n";
-    out += "a=sctp-port:" + std::to_string(description.sctp_port) + "\r\n";
+    if (old) {
+        out.append("a=sctpmap:").append(sctp_port).append(" ").append(kFormat);
+        out.append(" ").append(kSctpmapStreams).append("\r\n");
+    } else {
+        out += "a=sctp-port:" + sctp_port + "\r\n";
+    }
     out += "a=max-message-size:" + std::to_string(description.max_message_size) + "\r\n";
 }
 
 } // namespace
 
+std::size_t digest_size(Hash hash) noexcept {
+    return kHashes[static_cast<std::size_t>(hash)].size;
+}
+
 std::string to_string(const Fingerprint& fingerprint) {
     constexpr std::string_view kDigits = "0123456789ABCDEF";
-    std::string out;
-    for (const auto byte : fingerprint) {
-        if (!out.empty()) out += ':';
+    std::string out(kHashes[static_cast<std::size_t>(fingerprint.hash)].name);
+    char separator = ' ';
+    for (const auto byte : fingerprint.digest) {
+        out += std::exchange(separator, ':');
         out += kDigits[byte >> 4U];
         out += kDigits[byte & 0xfU];
     }
@@ -378,8 +453,11 @@ std::string encode(const Description& description) {
     // The address of the o-line must tell nothing (RFC 8829 section 5.2.1).
     std::string out = "v=0\r\no=- " + std::to_string(description.session_id) + " " +
                       std::to_string(description.version) + " IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n";
-    if (!description.mid.empty()) out += "a=group:BUNDLE " + description.mid + "\r\n";
-    if (description.ice_lite) out += "a=ice-lite\r\n";
+    if (description.bundle && !description.mid.empty()) {
+        out += "a=group:BUNDLE " + description.mid + "\r\n";
+    }
+    // Not "ice2": nomination is RFC 5245's aggressive one.
+    if (description.trickle) out += "a=ice-options:trickle\r\n";
     const auto before = std::min(description.line_index, description.other_media.size());
     for (std::size_t i = 0; i < before; ++i) write_other_media(out, description.other_media[i]);
     write_data_channel(out, description);
@@ -409,13 +487,17 @@ Result<Description> decode_description(std::string_view text, Kind kind) {
     out.version = parsed->version;
     out.ice_lite = parsed->ice_lite;
     out.mid = channel->mid;
+    out.bundle = is_bundled(*parsed, *channel);
+    out.protocol = protocol_of(*channel).value_or(Protocol::UdpDtlsSctp);
     out.line_index = static_cast<std::size_t>(channel - sections.begin());
     for (const auto& each : sections) {
         if (&each == &*channel) continue;
         out.other_media.push_back({each.media, each.protocol, each.formats, each.mid});
     }
-    if (!channel->sctp_port) return malformed("sctp-port");
-    out.sctp_port = *channel->sctp_port;
+    const auto sctp_port =
+        out.protocol == Protocol::DtlsSctp ? channel->sctpmap : channel->sctp_port;
+    if (!sctp_port) return malformed("sctp-port");
+    out.sctp_port = *sctp_port;
     out.max_message_size = channel->max_message_size.value_or(kDefaultMaxMessage);
     if (auto resolved = resolve_transport(*parsed, *channel, out); !resolved) {
         return resolved.error();
@@ -427,6 +509,9 @@ Description answer_to(const Description& offer) {
     Description out;
     out.kind = Kind::Answer;
     out.mid = offer.mid;
+    out.bundle = offer.bundle; // no group that was not offered (RFC 9143 section 7.3)
+    out.protocol = offer.protocol;
+    out.trickle = offer.trickle; // RFC 8829 section 5.3.1
     out.line_index = offer.line_index;
     out.other_media = offer.other_media;
     // RFC 5763 section 5: the answerer is the client, so that its ClientHello needs no wait.

@@ -4,7 +4,6 @@
 /// 8842, 8122, 9143): text to struct and back.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,11 +32,32 @@ enum class Setup : std::uint8_t {
     Passive  ///< This side is the DTLS server.
 };
 
-/// SHA-256 of a DER certificate (RFC 8122 section 5).
-using Fingerprint = std::array<std::uint8_t, 32>;
+/// What certificates are hashed with, the strongest last. MD5 and SHA-1 prove nothing any more
+/// (RFC 8122 section 5 forbids the first).
+enum class Hash : std::uint8_t { Sha256, Sha384, Sha512 };
 
-/// "AB:CD:...", 32 bytes in upper case.
+/// Length of a digest in bytes.
+[[nodiscard]] std::size_t digest_size(Hash hash) noexcept;
+
+/// Of a DER certificate (RFC 8122 section 5).
+struct Fingerprint {
+    Hash hash = Hash::Sha256;
+    std::vector<std::uint8_t> digest; ///< digest_size() bytes.
+
+    friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
+};
+
+/// "sha-256 AB:CD:...", in upper case.
 [[nodiscard]] std::string to_string(const Fingerprint& fingerprint);
+
+/// The m-line's third word. An answer repeats its offer's, whatever transport ICE finds.
+enum class Protocol : std::uint8_t {
+    UdpDtlsSctp, ///< What offers should say (RFC 8829 section 5.2.1).
+    TcpDtlsSctp,
+    /// As it was before RFC 8841, and as aiortc offers still: SCTP's port stands on the m-line and
+    /// a=sctpmap says what it carries (draft-ietf-mmusic-sctp-sdp-05).
+    DtlsSctp
+};
 
 /// An m-line that is not the data channel's. In an answer it is turned down with port 0, because an
 /// answer must have the offer's m-lines in their order (RFC 3264 section 6).
@@ -55,14 +75,19 @@ struct Description {
     Kind kind = Kind::Offer;
     std::uint64_t session_id = 0; ///< Random, below 2^63 (RFC 8829 section 5.2.1).
     std::uint64_t version = 0;    ///< One more with each new description of a session.
-    std::string mid = "0";        ///< Names the data channel's m-line (RFC 5888).
+    std::string mid = "0";        ///< Names the data channel's m-line (RFC 5888); may be empty.
+    bool bundle = true; ///< The m-line is in a BUNDLE group; in an answer: the offer's was.
+    Protocol protocol = Protocol::UdpDtlsSctp;
     std::string ufrag;            ///< 4 to 256 ICE characters.
     std::string password;         ///< 22 to 256 ICE characters.
     bool trickle = true;          ///< More candidates may follow outside (RFC 8838).
-    bool ice_lite = false;        ///< Only answers checks (RFC 8445 section 2.5).
-    /// At least one; the certificate must match any of them.
+    bool ice_lite = false; ///< Read only: it answers checks and sends none (RFC 8445 section 2.5).
+    /// At least one; the certificate must match any of those with the strongest hash.
     std::vector<Fingerprint> fingerprints;
     Setup setup = Setup::ActPass;
+    /// Names the DTLS association: another one asks for a new association. 20 to 255 characters, or
+    /// empty: not given (RFC 8842 section 4).
+    std::string tls_id;
     std::uint16_t sctp_port = 5000;
     /// Longest message that this side takes, in bytes; 0: any (RFC 8841 section 6).
     std::uint64_t max_message_size = std::uint64_t{256} * 1024;
@@ -84,12 +109,13 @@ struct Description {
 /// \retval Errc::TooLarge     over one of the limits above
 /// \retval Errc::Malformed    breaks the grammar, or something that must be there is not
 /// \retval Errc::Refused      the data channel's m-line is turned down (port 0)
-/// \retval Errc::Unsupported  no data channel in it, or no SHA-256 fingerprint
+/// \retval Errc::Unsupported  no data channel in it, or no fingerprint of a hash that we take
 [[nodiscard]] Result<Description> decode_description(std::string_view text, Kind kind);
 
-/// An answer's skeleton: kind, mid, m-lines and place as the \a offer wants them, setup active (or
-/// passive where the offer is active). The caller fills in what is its own: session_id, ufrag,
-/// password, fingerprints, sctp_port, max_message_size, candidates.
+/// An answer's skeleton: kind, mid, group, m-lines and place as the \a offer wants them, trickle if
+/// the offer does, setup active (or passive where the offer is active). The caller fills in what is
+/// its own: session_id, ufrag, password, fingerprints, sctp_port, max_message_size, candidates; and
+/// tls_id, if the offer has one (RFC 8842 section 5.3).
 [[nodiscard]] Description answer_to(const Description& offer);
 
 } // namespace natterjack::sdp

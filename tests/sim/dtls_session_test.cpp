@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include "strategies/ice/dtls_credentials.hpp"
 #include "strategies/ice/dtls_session.hpp"
 #include "support/simulator.hpp"
 #include "support/virtual_clock.hpp"
@@ -220,6 +221,39 @@ TEST(DtlsSession, TakesAnyOfSeveralAnnouncedCertificates) {
                                      new_certificate()->fingerprint());
     pair.start();
     EXPECT_TRUE(pair.run_until_both(State::Connected));
+}
+
+sdp::Fingerprint hashed(const DtlsCertificate& certificate, sdp::Hash hash) {
+    gnutls_datum_t der{};
+    EXPECT_EQ(gnutls_certificate_get_crt_raw(certificate.credentials().credentials, 0, 0, &der), 0);
+    return fingerprint_of(der, hash).value_or(sdp::Fingerprint());
+}
+
+TEST(DtlsSession, TakesEveryStrongHash) {
+    for (const auto hash : {sdp::Hash::Sha256, sdp::Hash::Sha384, sdp::Hash::Sha512}) {
+        DtlsPair pair;
+        pair.client_config.remote = {hashed(*pair.server_certificate, hash)};
+        pair.start();
+        EXPECT_TRUE(pair.run_until_both(State::Connected)) << static_cast<int>(hash);
+    }
+}
+
+// RFC 8122 section 5: who has forged the weaker hash has forged nothing.
+TEST(DtlsSession, JudgesByTheStrongestHashThatWasAnnounced) {
+    const auto other = new_certificate();
+    DtlsPair pair;
+    pair.client_config.remote = {hashed(*pair.server_certificate, sdp::Hash::Sha256),
+                                 hashed(*other, sdp::Hash::Sha512)};
+    pair.start();
+    ASSERT_TRUE(pair.run_until_both(State::Failed));
+    EXPECT_EQ(pair.client->error()->code, Errc::Mismatch);
+
+    DtlsPair good;
+    good.client_config.remote = {hashed(*other, sdp::Hash::Sha256),
+                                 hashed(*other, sdp::Hash::Sha512),
+                                 hashed(*good.server_certificate, sdp::Hash::Sha512)};
+    good.start();
+    EXPECT_TRUE(good.run_until_both(State::Connected));
 }
 
 TEST(DtlsSession, IgnoresGarbageBeforeAndAfterTheHandshake) {

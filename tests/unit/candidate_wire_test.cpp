@@ -103,6 +103,16 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{"ExtensionWithoutValue", "candidate:1 1 udp 1 192.0.2.1 5 typ host generation"},
         BadLine{"BadRelatedPort",
                 "candidate:1 1 udp 1 192.0.2.1 5 typ srflx raddr 1.2.3.4 rport x"},
+        BadLine{"ComponentTooHigh", "candidate:1 257 udp 1 192.0.2.1 5 typ host"},
+        BadLine{"PriorityOverflow", "candidate:1 1 udp 4294967296 192.0.2.1 5 typ host"},
+        BadLine{"PortNegative", "candidate:1 1 udp 1 192.0.2.1 -5 typ host"},
+        BadLine{"ControlCharacterInType", "candidate:1 1 udp 1 192.0.2.1 5 typ ho\x1bst"},
+        BadLine{"ControlCharacterInName", "candidate:1 1 udp 1 a\tb.local 5 typ host"},
+        BadLine{"ControlCharacterInExtension",
+                "candidate:1 1 udp 1 192.0.2.1 5 typ host generation \x07"},
+        BadLine{"LineEndInExtension", "candidate:1 1 udp 1 192.0.2.1 5 typ host a b\r\na=x"},
+        BadLine{"NameThatIsNone", "candidate:1 1 udp 1 ..local 5 typ host"},
+        BadLine{"NameWithASlash", "candidate:1 1 udp 1 a/b.local 5 typ host"},
         BadLine{"TcpWithoutType", "candidate:1 1 tcp 1 192.0.2.1 9 typ host"},
         BadLine{"TcpWithBadType", "candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype both"},
         BadLine{"UdpWithTcpType", "candidate:1 1 udp 1 192.0.2.1 9 typ host tcptype so"}),
@@ -113,6 +123,30 @@ TEST(Candidate, RejectsEveryTruncationInsideItsMandatoryPart) {
     for (std::size_t length = 0; length < line.size(); ++length) {
         EXPECT_FALSE(decode_candidate(line.substr(0, length))) << line.substr(0, length);
     }
+}
+
+TEST(Candidate, TakesTheExtremesOfEveryNumber) {
+    for (const auto* const line :
+         {"candidate:1 1 udp 1 192.0.2.1 1 typ host",
+          "candidate:12345678901234567890123456789012 1 udp 2147483647 192.0.2.1 65535 typ host"}) {
+        EXPECT_TRUE(decode_candidate(line)) << line;
+    }
+}
+
+TEST(Candidate, RejectsANulAnywhere) {
+    const std::string line = "candidate:1 1 udp 1 192.0.2.1 5 typ host generation 0";
+    for (std::size_t at = 0; at <= line.size(); ++at) {
+        auto text = line;
+        text.insert(at, 1, '\0');
+        EXPECT_FALSE(decode_candidate(text)) << at;
+    }
+}
+
+TEST(Candidate, RejectsMoreExtensionsThanAnybodySends) {
+    std::string line = "candidate:1 1 udp 1 192.0.2.1 5 typ host";
+    for (int i = 0; i < 16; ++i) line += " name value";
+    EXPECT_TRUE(decode_candidate(line));
+    EXPECT_EQ(decode_candidate(line + " name value").error().code, Errc::Malformed);
 }
 
 TEST(Candidate, RejectsAnEndlessLine) {

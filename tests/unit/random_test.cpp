@@ -22,5 +22,15 @@ TEST(Random, StaysBetweenItsBoundsAndReachesThem) {
     static_cast<void>(random_between(0, UINT32_MAX)); // the widest span does not overflow
 }
 
+TEST(Random, WritesTextOfBase64sLetters) {
+    const auto text = random_text(24);
+    EXPECT_EQ(text.size(), 24U);
+    EXPECT_TRUE(std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+               c == '+' || c == '/';
+    })) << text;
+    EXPECT_NE(text, random_text(24));
+}
+
 } // namespace
 } // namespace natterjack::net

@@ -82,18 +82,26 @@ int fill(DtlsCredentials& out, sdp::Fingerprint& fingerprint) {
         rc < 0) {
         return rc;
     }
-    const bool hashed = fingerprint_of(der, fingerprint);
+    auto hashed = fingerprint_of(der, sdp::Hash::Sha256);
     gnutls_free(der.data);
     if (!hashed) return GNUTLS_E_HASH_FAILED;
+    fingerprint = *std::move(hashed);
     return gnutls_priority_init(&out.priorities, kPriorities, nullptr);
 }
 
 } // namespace
 
-bool fingerprint_of(const gnutls_datum_t& der, sdp::Fingerprint& out) {
-    std::size_t size = out.size();
-    return gnutls_fingerprint(GNUTLS_DIG_SHA256, &der, out.data(), &size) == 0 &&
-           size == out.size();
+std::optional<sdp::Fingerprint> fingerprint_of(const gnutls_datum_t& der, sdp::Hash hash) {
+    constexpr std::array<gnutls_digest_algorithm_t, 3> kAlgorithms = {
+        GNUTLS_DIG_SHA256, GNUTLS_DIG_SHA384, GNUTLS_DIG_SHA512};
+    sdp::Fingerprint out{hash, std::vector<std::uint8_t>(sdp::digest_size(hash))};
+    std::size_t size = out.digest.size();
+    if (gnutls_fingerprint(kAlgorithms[static_cast<std::size_t>(hash)], &der, out.digest.data(),
+                           &size) != 0 ||
+        size != out.digest.size()) {
+        return std::nullopt;
+    }
+    return out;
 }
 
 DtlsCertificate::DtlsCertificate() : credentials_(std::make_unique<DtlsCredentials>()) {

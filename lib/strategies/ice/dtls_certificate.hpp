@@ -14,7 +14,7 @@ struct DtlsCredentials; // GnuTLS's, inside dtls_certificate.cpp and dtls_sessio
 
 /// A self-signed P-256 certificate and its key. Immutable; may be used from any thread.
 ///
-/// A peer checks nothing of it but its SHA-256 (RFC 8122): the validity is unlimited and the name
+/// A peer checks nothing of it but its hash (RFC 8122): the validity is unlimited and the name
 /// says nothing about the host.
 class DtlsCertificate {
 public:
@@ -28,7 +28,7 @@ public:
     DtlsCertificate(const DtlsCertificate&) = delete;
     DtlsCertificate& operator=(const DtlsCertificate&) = delete;
 
-    /// For a=fingerprint of the local description.
+    /// For a=fingerprint of the local description; by SHA-256.
     [[nodiscard]] const sdp::Fingerprint& fingerprint() const noexcept { return fingerprint_; }
     [[nodiscard]] const DtlsCredentials& credentials() const noexcept { return *credentials_; }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// \brief What DtlsCertificate and DtlsSession share of GnuTLS. Nobody else includes this.
+/// \brief What DtlsCertificate and DtlsSession share of GnuTLS. No other part of the library includes
+/// this.
 #pragma once
 
-#include <span>
+#include <optional>
 
 #include <gnutls/gnutls.h>
 
@@ -24,7 +25,8 @@ struct DtlsCredentials {
     DtlsCredentials& operator=(const DtlsCredentials&) = delete;
 };
 
-/// SHA-256 of a DER certificate; false when GnuTLS cannot.
-[[nodiscard]] bool fingerprint_of(const gnutls_datum_t& der, sdp::Fingerprint& out);
+/// Of a DER certificate; nothing when GnuTLS cannot.
+[[nodiscard]] std::optional<sdp::Fingerprint> fingerprint_of(const gnutls_datum_t& der,
+                                                             sdp::Hash hash);
 
 } // namespace natterjack::ice

@@ -116,10 +116,14 @@ int DtlsSession::Tls::verify(gnutls_session_t session) {
     auto& tls = *static_cast<Tls*>(gnutls_session_get_ptr(session));
     unsigned count = 0;
     const auto* const chain = gnutls_certificate_get_peers(session, &count);
-    sdp::Fingerprint shown{};
+    // RFC 8122 section 5: the strongest hash decides, and any fingerprint by it.
     const auto& announced = tls.owner.config_.remote;
-    const bool known = count > 0 && fingerprint_of(chain[0], shown) &&
-                       std::find(announced.begin(), announced.end(), shown) != announced.end();
+    const auto strongest =
+        std::max_element(announced.begin(), announced.end(),
+                         [](const auto& a, const auto& b) { return a.hash < b.hash; });
+    const auto shown = count > 0 ? fingerprint_of(chain[0], strongest->hash) : std::nullopt;
+    const bool known =
+        shown && std::find(announced.begin(), announced.end(), *shown) != announced.end();
     tls.mismatch = !known;
     return known ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
 }

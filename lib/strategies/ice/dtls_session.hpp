@@ -40,7 +40,8 @@ public:
 
     struct Config {
         Role role = Role::Client;
-        std::vector<sdp::Fingerprint> remote; ///< The peer's certificate must match any.
+        /// The peer's certificate must match any of those with the strongest hash.
+        std::vector<sdp::Fingerprint> remote;
         /// Largest datagram that is sent, in bytes. 1200 passes every IPv6 path (RFC 8261 section
         /// 5), relayed ones included.
         std::size_t mtu = 1200;
