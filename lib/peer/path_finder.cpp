@@ -17,8 +17,6 @@ namespace natterjack::peer {
 
 namespace {
 
-constexpr std::size_t kMaxRemote = 150;    // candidates, as libnice's pairs
-constexpr std::size_t kMaxResolutions = 8; // of names that the peer sent
 constexpr Duration kResolveLimit{3000};
 constexpr std::size_t kMaxNotes = 16;
 
@@ -126,6 +124,13 @@ Result<void> PathFinder::start() {
     return {};
 }
 
+void PathFinder::note(std::string what) {
+    if (notes_.size() < kMaxNotes &&
+        std::find(notes_.begin(), notes_.end(), what) == notes_.end()) {
+        notes_.push_back(std::move(what));
+    }
+}
+
 void PathFinder::done_waiting() {
     if (awaited_ == 0 || --awaited_ > 0 || gathered_) return;
     gathered_ = true;
@@ -169,8 +174,8 @@ void PathFinder::resolve_servers() {
                         if (std::exchange(address.is_v4() ? v4 : v6, true)) continue;
                         use(Endpoint{address, port});
                     }
-                } else if (notes_.size() < kMaxNotes) {
-                    notes_.push_back(addresses.error().message);
+                } else {
+                    note(addresses.error().message);
                 }
                 done_waiting();
             }));
@@ -195,30 +200,32 @@ void PathFinder::resolve_servers() {
 }
 
 void PathFinder::query_stun(const Endpoint& server) {
+    const auto number = stun_servers_.size();
     stun_servers_.push_back(server);
     for (auto& socket : sockets_) {
         if (socket.local.address.is_v4() == server.address.is_v4() &&
             socket.local.address.is_loopback() == server.address.is_loopback()) {
             begin_waiting();
-            ask_where(socket, server);
+            ask_where(socket, number);
         }
     }
 }
 
-void PathFinder::ask_where(Socket& socket, const Endpoint& server) {
-    socket.stun.ask({.to = server, .check = {}, .repeat = kStunRepeats, .deadline = kStunLimit},
-                    [this, &socket](const Result<ice::StunClient::Answer>& answer) {
-                        if (answer) {
-                            take_reflexive(socket, answer->mapped);
-                        } else if (!gathered_ && notes_.size() < kMaxNotes) {
-                            notes_.push_back("STUN: " + answer.error().message);
-                        }
-                        if (!gathered_) done_waiting();
-                    });
+void PathFinder::ask_where(Socket& socket, std::size_t server) {
+    socket.stun.ask(
+        {.to = stun_servers_[server], .check = {}, .repeat = kStunRepeats, .deadline = kStunLimit},
+        [this, &socket, server](const Result<ice::StunClient::Answer>& answer) {
+            if (answer) {
+                take_reflexive(socket, answer->mapped, server);
+            } else if (!gathered_) {
+                note("STUN: " + answer.error().message);
+            }
+            if (!gathered_) done_waiting();
+        });
 }
 
 // The agent is not told: it sees the address itself when the peer answers a check.
-void PathFinder::take_reflexive(Socket& socket, const Endpoint& mapped) {
+void PathFinder::take_reflexive(Socket& socket, const Endpoint& mapped, std::size_t server) {
     if (socket.reflexive && socket.reflexive->address == mapped.address &&
         (!gathered_ || *socket.reflexive == mapped)) {
         return; // a NAT with a port for each server: one stands for all
@@ -228,7 +235,7 @@ void PathFinder::take_reflexive(Socket& socket, const Endpoint& mapped) {
         mapped.address.is_multicast()) {
         return;
     }
-    emit(derived(socket.local, mapped, kReflexivePreference, "s"));
+    emit(derived(socket.local, mapped, kReflexivePreference, "s" + std::to_string(server)));
 }
 
 // Only the first server is asked again: what counts is that our NAT hears from us.
@@ -241,7 +248,9 @@ void PathFinder::refresh_reflexive() {
                 return each.address.is_v4() == socket.local.address.is_v4() &&
                        each.address.is_loopback() == socket.local.address.is_loopback();
             });
-        if (server != stun_servers_.end() && gathered_) ask_where(socket, *server);
+        if (server != stun_servers_.end() && gathered_) {
+            ask_where(socket, static_cast<std::size_t>(server - stun_servers_.begin()));
+        }
     }
 }
 
@@ -263,8 +272,7 @@ void PathFinder::map_port() {
 
 void PathFinder::take_mapping(const Result<PortMapping::Mapped>& result) {
     if (!result) {
-        if (notes_.size() < kMaxNotes)
-            notes_.push_back("no mapped port: " + result.error().message);
+        note("no mapped port: " + result.error().message);
         return;
     }
     const auto& internal = result->internal;
@@ -287,12 +295,13 @@ const sdp::Candidate* PathFinder::host_candidate(const Endpoint& base) const {
     return found == candidates_.end() ? nullptr : &*found;
 }
 
-// The foundation tells pairs that need separate checks: kind and base (RFC 8445 section 5.1.1.3).
+// The foundation tells pairs that need separate checks: by who told us and by the base (RFC 8445
+// section 5.1.1.3).
 sdp::Candidate PathFinder::derived(const Endpoint& base, const Endpoint& external,
-                                   unsigned type_preference, std::string foundation) const {
+                                   unsigned type_preference, const std::string& from) const {
     const auto* host = host_candidate(base);
     sdp::Candidate out;
-    out.foundation = std::move(foundation) + (host != nullptr ? host->foundation : "0");
+    out.foundation = from + "+" + (host != nullptr ? host->foundation : "0");
     out.priority = priority_of(type_preference, host != nullptr ? host->priority >> 8U : 0);
     out.address = external.address;
     out.port = external.port;
@@ -326,12 +335,14 @@ void PathFinder::add_remote_candidate(const sdp::Candidate& candidate) {
 void PathFinder::use_remote_candidate(const sdp::Candidate& candidate) {
     const auto allowed = sdp::check_candidate(candidate, {config_.allow_loopback});
     if (!allowed) {
-        if (notes_.size() < kMaxNotes) notes_.push_back(allowed.error().message);
+        note(allowed.error().message);
         return;
     }
     const bool known = std::any_of(remote_candidates_.begin(), remote_candidates_.end(),
                                    [&](const auto& each) { return same_place(each, candidate); });
-    if (known || candidate.transport != Transport::Udp || remote_candidates_.size() == kMaxRemote) {
+    if (known || candidate.transport != Transport::Udp) return;
+    if (remote_candidates_.size() == kMaxRemoteCandidates) {
+        cut_off_ = true;
         return;
     }
     remote_candidates_.push_back(candidate);
@@ -342,19 +353,27 @@ void PathFinder::use_remote_candidate(const sdp::Candidate& candidate) {
 }
 
 void PathFinder::resolve_remote(const sdp::Candidate& candidate) {
-    if (resolutions_.size() >= 2 * ice::kMaxServers + kMaxResolutions) return;
+    if (std::find(remote_names_.begin(), remote_names_.end(), candidate) != remote_names_.end()) {
+        return;
+    }
+    if (remote_names_.size() == kMaxRemoteNames) {
+        cut_off_ = true;
+        return;
+    }
+    remote_names_.push_back(candidate);
     // Multicast DNS is the system's resolver's (nss-mdns), where it has it. Else the peer's checks
     // will tell where they come from.
-    if (candidate.is_mdns() && notes_.size() < kMaxNotes) {
-        notes_.push_back("the peer hides an address behind the name " + candidate.name +
-                         ", which means something on its own network only");
+    if (candidate.is_mdns()) {
+        note("the peer hides an address behind the name " + candidate.name +
+             ", which means something on its own network only");
     }
     resolutions_.push_back(std::make_unique<net::Resolution>(
         loop_, candidate.name, kResolveLimit,
         [this, candidate](const Result<std::vector<IpAddress>>& addresses) {
             if (!addresses || addresses->empty()) {
-                if (!addresses && !candidate.is_mdns() && notes_.size() < kMaxNotes)
-                    notes_.push_back("the peer's address: " + addresses.error().message);
+                if (!addresses && !candidate.is_mdns()) {
+                    note("the peer's address: " + addresses.error().message);
+                }
                 return;
             }
             auto resolved = candidate;

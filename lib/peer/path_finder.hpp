@@ -36,6 +36,9 @@ struct FinderConfig {
     std::vector<TurnServer> turn;
 };
 
+inline constexpr std::size_t kMaxRemoteCandidates = 150; ///< As many as libnice checks pairs.
+inline constexpr std::size_t kMaxRemoteNames = 16;       ///< A browser hides each of its addresses.
+
 /// A restart makes another one. Belongs to the loop's thread.
 ///
 /// Handlers may be called inside start(), set_remote() and add_remote_candidate(), but for
@@ -79,8 +82,8 @@ public:
     void set_remote(const sdp::Description& remote);
     [[nodiscard]] bool has_remote() const { return !remote_ufrag_.empty(); }
     [[nodiscard]] const std::string& remote_ufrag() const { return remote_ufrag_; }
-    /// Names are looked up; what may not be sent to is refused; more than a few hundred are
-    /// ignored.
+    /// Names are looked up; what may not be sent to is refused, and so is what goes beyond the two
+    /// bounds below: in a note.
     void add_remote_candidate(const sdp::Candidate& candidate);
 
     bool send(ByteView datagram) { return agent_ && agent_->send(datagram); }
@@ -109,16 +112,17 @@ private:
     void take_local(sdp::Candidate candidate);
     void emit(sdp::Candidate candidate);
     void resolve_servers();
+    void note(std::string what);
     void begin_waiting() { ++awaited_; }
     void done_waiting();
     void query_stun(const Endpoint& server);
-    void ask_where(Socket& socket, const Endpoint& server);
-    void take_reflexive(Socket& socket, const Endpoint& mapped);
+    void ask_where(Socket& socket, std::size_t server);
+    void take_reflexive(Socket& socket, const Endpoint& mapped, std::size_t server);
     void refresh_reflexive();
     void take_mapping(const Result<PortMapping::Mapped>& result);
     [[nodiscard]] const sdp::Candidate* host_candidate(const Endpoint& base) const;
     [[nodiscard]] sdp::Candidate derived(const Endpoint& base, const Endpoint& external,
-                                         unsigned type_preference, std::string foundation) const;
+                                         unsigned type_preference, const std::string& from) const;
 
     void use_remote_candidate(const sdp::Candidate& candidate);
     void resolve_remote(const sdp::Candidate& candidate);
@@ -150,7 +154,9 @@ private:
     std::unique_ptr<PortMapping> mapping_;
     std::optional<PortMapping::Mapped> mapped_;
     std::vector<sdp::Candidate> candidates_;
-    std::vector<sdp::Candidate> remote_candidates_;
+    std::vector<sdp::Candidate> remote_candidates_; // numeric
+    std::vector<sdp::Candidate> remote_names_;
+    bool cut_off_ = false; // there were more
     std::vector<std::string> notes_;
     std::size_t awaited_ = 0;
     bool relays_asked_ = false;

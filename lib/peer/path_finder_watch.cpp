@@ -38,7 +38,9 @@ void PathFinder::update_path() {
     if (!pair_) return;
     PeerPath path;
     path.local_kind = kind_of(pair_->local_type, pair_->local, candidates_);
-    path.remote_kind = kind_of(pair_->remote_type, pair_->remote, remote_candidates_);
+    auto signalled = remote_candidates_;
+    signalled.insert(signalled.end(), remote_names_.begin(), remote_names_.end());
+    path.remote_kind = kind_of(pair_->remote_type, pair_->remote, signalled);
     // Through the gateway's mapping, although the check did not say so: our socket is the mapped
     // one and the peer sends to the mapped address.
     path.local = pair_->local;
@@ -183,6 +185,11 @@ void PathFinder::describe(PeerInfo& info) const {
     info.path = path_;
     info.round_trip = rtt_;
     info.notes = notes_;
+    if (cut_off_) {
+        info.notes.push_back("the peer signals more addresses than any host has: no more than " +
+                             std::to_string(kMaxRemoteCandidates) + ", and " +
+                             std::to_string(kMaxRemoteNames) + " names, are looked at");
+    }
 }
 
 std::string PathFinder::explain_failure() const {

@@ -21,6 +21,15 @@ CandidateKind kind_of(sdp::CandidateType type, const Endpoint& address,
     if (type == Type::Host || stands_as([](const auto& each) { return each.type == Type::Host; })) {
         return CandidateKind::Host;
     }
+    // Behind a name that meant nothing here (multicast DNS): the address is the host's own when the
+    // port is, but for a public one of IPv4, whose NAT may have kept the port.
+    const bool hidden =
+        type == Type::PeerReflexive && !(address.address.is_v4() && address.address.is_public()) &&
+        !stands_as([](const auto&) { return true; }) &&
+        std::any_of(signalled.begin(), signalled.end(), [&](const sdp::Candidate& each) {
+            return each.is_name() && each.type == Type::Host && each.port == address.port;
+        });
+    if (hidden) return CandidateKind::Host;
     // The relay's with another port: a router that has a flow between the same two already, of our
     // own making, gives the one that comes in by the mapped port another source (Linux does).
     const auto at_address = [&](bool relayed) {

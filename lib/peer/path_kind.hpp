@@ -25,7 +25,7 @@ inline constexpr unsigned kReflexivePreference = 100;
 
 /// What an address of one side is. \a signalled: that side's candidates; what they say of the
 /// address counts for more than \a type, by which checks found it: a peer-reflexive candidate may
-/// be one that was signalled a moment later, or a port that a gateway mapped.
+/// be one that was signalled a moment later, or behind a name, or a port that a gateway mapped.
 [[nodiscard]] CandidateKind kind_of(sdp::CandidateType type, const Endpoint& address,
                                     const std::vector<sdp::Candidate>& signalled);
 

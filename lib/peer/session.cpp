@@ -17,7 +17,6 @@ namespace {
 constexpr Duration kSettle{300};
 constexpr Duration kFirstBackOff{1000};
 constexpr Duration kMaxBackOff{32'000};
-constexpr std::size_t kMaxNotes = 16;
 
 bool is_over(PeerState state) {
     return state == PeerState::Failed || state == PeerState::Closed;
@@ -426,7 +425,7 @@ void Session::publish() {
     if (const auto& finder = active_ ? active_ : next_) finder->describe(info);
     info.timings = timings_;
     info.restarts = restarts_;
-    if (network_note_ && info.notes.size() < kMaxNotes) info.notes.push_back(*network_note_);
+    if (network_note_) info.notes.push_back(*network_note_);
     const std::lock_guard lock(mutex_);
     public_info_ = std::move(info);
 }

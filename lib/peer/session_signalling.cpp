@@ -11,8 +11,6 @@ namespace natterjack::peer {
 
 namespace {
 
-constexpr std::size_t kMaxEarlyCandidates = 150;
-
 template<class... Cases>
 struct Overloaded : Cases... {
     using Cases::operator()...;
@@ -79,6 +77,16 @@ void Session::hear_offer(const sdp::Description& offer) {
         offering_ = false;
         described_ = false;
     }
+    if (offer.ice_lite && !finder_config_.controlling) {
+        // The full agent controls (RFC 8445 section 6.1.1), which libnice wants to know before it
+        // gathers.
+        finder_config_.controlling = true;
+        bury(std::exchange(next_, nullptr));
+        if (const auto begun = begin_round(); !begun) {
+            fail(begun.error());
+            return;
+        }
+    }
     trickling_ = options_.trickle && offer.trickle;
     answer_ = sdp::answer_to(offer);
     if (setup_ == sdp::Setup::ActPass) setup_ = answer_.setup;
@@ -130,8 +138,12 @@ void Session::hear_candidate(const signal::Candidate& message) {
     const auto finder = next_ ? next_ : active_;
     if (!finder) return;
     if (!finder->has_remote()) {
-        if (early_candidates_.size() < kMaxEarlyCandidates) {
+        if (early_candidates_.size() < kMaxRemoteCandidates) {
             early_candidates_.push_back(message.candidate);
+        } else {
+            network_note_ =
+                "the peer signalled more candidates before its description than are kept";
+            publish();
         }
         return;
     }

@@ -107,8 +107,7 @@ Result<void> read_fingerprint(std::string_view value, Section& section) {
         return Error{Errc::TooLarge, "description with more than " +
                                          std::to_string(kMaxFingerprints) + " fingerprints"};
     }
-    section.fingerprints.push_back(
-        {static_cast<Hash>(hash - kHashes.begin()), *std::move(digest)});
+    section.fingerprints.push_back({static_cast<Hash>(hash - kHashes.begin()), *std::move(digest)});
     return {};
 }
 
@@ -357,7 +356,8 @@ Result<void> resolve_transport(const Parsed& parsed, const Section& channel, Des
     }
     if (out.fingerprints.empty()) {
         if (!other_fingerprint) return malformed("fingerprint");
-        return Error{Errc::Unsupported, "description without a fingerprint by sha-256, sha-384 or sha-512"};
+        return Error{Errc::Unsupported,
+                     "description without a fingerprint by sha-256, sha-384 or sha-512"};
     }
     if (!setup) return malformed("setup"); // RFC 8842 section 5.2 demands it
     if (*setup == Setup::ActPass && out.kind == Kind::Answer) {

@@ -78,9 +78,9 @@ struct Description {
     std::string mid = "0";        ///< Names the data channel's m-line (RFC 5888); may be empty.
     bool bundle = true; ///< The m-line is in a BUNDLE group; in an answer: the offer's was.
     Protocol protocol = Protocol::UdpDtlsSctp;
-    std::string ufrag;            ///< 4 to 256 ICE characters.
-    std::string password;         ///< 22 to 256 ICE characters.
-    bool trickle = true;          ///< More candidates may follow outside (RFC 8838).
+    std::string ufrag;     ///< 4 to 256 ICE characters.
+    std::string password;  ///< 22 to 256 ICE characters.
+    bool trickle = true;   ///< More candidates may follow outside (RFC 8838).
     bool ice_lite = false; ///< Read only: it answers checks and sends none (RFC 8445 section 2.5).
     /// At least one; the certificate must match any of those with the strongest hash.
     std::vector<Fingerprint> fingerprints;

@@ -61,6 +61,45 @@ TEST(PathKind, ARelayIsKnownByItsAddressWhenARouterChangedThePort) {
     EXPECT_EQ(kind_of(Type::PeerReflexive, at("25.0.1.1:1083"), both), CandidateKind::Reflexive);
 }
 
+// As browsers signal their private addresses.
+sdp::Candidate hidden(std::uint16_t port) {
+    sdp::Candidate out;
+    out.name = "3f2b0a4c-9a5e-4e2c-8f5d-0a1b2c3d4e5f.local";
+    out.port = port;
+    return out;
+}
+
+TEST(PathKind, AHostBehindANameIsKnownByItsPort) {
+    for (const auto* const where : {"192.168.1.20:51000", "10.7.0.3:51000", "[fd77::3]:51000",
+                                    "[2001:db8::3]:51000", "169.254.7.7:51000"}) {
+        EXPECT_EQ(kind_of(Type::PeerReflexive, at(where), {hidden(50000), hidden(51000)}),
+                  CandidateKind::Host)
+            << where;
+    }
+}
+
+TEST(PathKind, AnotherPortOrAPublicAddressIsANatsAlthoughNamesHideHosts) {
+    const auto kind = [](const char* where, std::vector<sdp::Candidate> more) {
+        more.push_back(hidden(51000));
+        return kind_of(Type::PeerReflexive, at(where), more);
+    };
+    EXPECT_EQ(kind("192.168.1.20:51001", {}), CandidateKind::Reflexive);
+    EXPECT_EQ(kind("25.0.113.2:51000", {}), CandidateKind::Reflexive) << "a port that a NAT kept";
+    EXPECT_EQ(kind("10.0.0.1:51000",
+                   {signalled(Type::ServerReflexive, "10.0.0.1:51000", kReflexivePreference)}),
+              CandidateKind::Reflexive)
+        << "what a server saw is a NAT's";
+    EXPECT_EQ(kind("10.0.0.1:51000", {signalled(Type::Relayed, "10.0.0.1:51000", 0)}),
+              CandidateKind::Relayed);
+}
+
+TEST(PathKind, ANameOfARelayHidesNoHost) {
+    auto relay = hidden(51000);
+    relay.type = Type::Relayed;
+    EXPECT_EQ(kind_of(Type::PeerReflexive, at("10.0.0.1:51000"), {relay}),
+              CandidateKind::Reflexive);
+}
+
 TEST(PathKind, ThePathIsWhatItsWorseEndIs) {
     using Kind = CandidateKind;
     EXPECT_EQ(path_kind(Kind::Host, Kind::Host), PathKind::Direct);

@@ -417,11 +417,10 @@ TEST(Sdp, TurnsDownOtherMediaInTheirPlaces) {
         const auto begin = answer.find("m=", at);
         lines.push_back(answer.substr(begin, answer.find("\r\n", begin) - begin));
     }
-    EXPECT_EQ(lines,
-              (std::vector<std::string>{"m=audio 0 UDP/TLS/RTP/SAVPF 111 9",
-                                        "m=video 0 UDP/TLS/RTP/SAVPF 96",
-                                        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
-                                        "m=audio 0 UDP/TLS/RTP/SAVPF 0"}));
+    EXPECT_EQ(lines, (std::vector<std::string>{"m=audio 0 UDP/TLS/RTP/SAVPF 111 9",
+                                               "m=video 0 UDP/TLS/RTP/SAVPF 96",
+                                               "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+                                               "m=audio 0 UDP/TLS/RTP/SAVPF 0"}));
     EXPECT_NE(answer.find("a=group:BUNDLE 0\r\n"), std::string::npos)
         << "mids that were turned down are in no group: " << answer;
 }
@@ -430,8 +429,9 @@ TEST(Sdp, TakesCredentialsFromTheSessionsLevel) {
     auto text = without(chrome_offer(), "a=ice-ufrag:EsAw\r\n");
     text = without(text, "a=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\n");
     text = without(text, "a=setup:actpass\r\n");
-    text = with(text, "a=group", "a=ice-ufrag:atSessionLevel\r\na=setup:actpass\r\n"
-                                 "a=ice-pwd:0123456789012345678901\r\na=group");
+    text = with(text, "a=group",
+                "a=ice-ufrag:atSessionLevel\r\na=setup:actpass\r\n"
+                "a=ice-pwd:0123456789012345678901\r\na=group");
     const auto offer = decode_description(text, Kind::Offer);
     ASSERT_TRUE(offer) << offer.error().message;
     EXPECT_EQ(offer->ufrag, "atSessionLevel");
@@ -452,14 +452,14 @@ TEST(Sdp, TakesCredentialsOfEveryLawfulLength) {
 }
 
 TEST(Sdp, ReadsIceLiteAtTheSessionsLevelAndNeverWritesIt) {
-    auto lite = decode_description(with(chrome_offer(), "a=group", "a=ice-lite\r\na=group"),
-                                   Kind::Offer);
+    auto lite =
+        decode_description(with(chrome_offer(), "a=group", "a=ice-lite\r\na=group"), Kind::Offer);
     ASSERT_TRUE(lite) << lite.error().message;
     EXPECT_TRUE(lite->ice_lite);
     EXPECT_EQ(encode(*lite).find("ice-lite"), std::string::npos);
-    EXPECT_FALSE(decode_description(with(chrome_offer(), "a=mid", "a=ice-lite\r\na=mid"),
-                                    Kind::Offer)
-                     ->ice_lite);
+    EXPECT_FALSE(
+        decode_description(with(chrome_offer(), "a=mid", "a=ice-lite\r\na=mid"), Kind::Offer)
+            ->ice_lite);
 }
 
 TEST(Sdp, ReadsIceOptionsAtEitherLevel) {
@@ -492,10 +492,10 @@ TEST(Sdp, ReadsTlsId) {
 }
 
 TEST(Sdp, TakesStrongHashesAndPassesOverWeakOnes) {
-    const auto text = with(chrome_offer(), "a=fingerprint:sha-256",
-                           "a=fingerprint:sha-1 AB:CD\r\na=fingerprint:" +
-                               to_string(fingerprint_by(Hash::Sha512)) +
-                               "\r\na=fingerprint:md5 AB\r\na=fingerprint:SHA-256");
+    const auto text = with(
+        chrome_offer(), "a=fingerprint:sha-256",
+        "a=fingerprint:sha-1 AB:CD\r\na=fingerprint:" + to_string(fingerprint_by(Hash::Sha512)) +
+            "\r\na=fingerprint:md5 AB\r\na=fingerprint:SHA-256");
     const auto offer = decode_description(text, Kind::Offer);
     ASSERT_TRUE(offer) << offer.error().message;
     ASSERT_EQ(offer->fingerprints.size(), 2U);
@@ -595,13 +595,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadDescription{"ShortTlsId", "a=setup:", "a=tls-id:abcdefghijklmnopqrs\r\na=setup:"},
         BadDescription{"BadTlsId", "a=setup:", "a=tls-id:abcdefghijklmnopqrs*\r\na=setup:"},
         BadDescription{"LongUfrag", "a=ice-ufrag:EsAw", kLongUfrag},
-        BadDescription{"LongPassword", "a=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1",
-                       kLongPassword},
+        BadDescription{"LongPassword", "a=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1", kLongPassword},
         BadDescription{"SctpPortTooHigh", "a=sctp-port:5000", "a=sctp-port:65536"},
         BadDescription{"CrInsideALine", "a=mid:0", "a=mid:0\ra=sctp-port:1"},
         BadDescription{"ControlCharacterInMid", "a=mid:0", "a=mid:\x1b[31m"},
-        BadDescription{"ControlCharacterInMLine", "webrtc-datachannel",
-                       "webrtc-datachannel \x07"},
+        BadDescription{"ControlCharacterInMLine", "webrtc-datachannel", "webrtc-datachannel \x07"},
         BadDescription{"ShortFingerprint", "0F:74:", "74:"},
         BadDescription{"BadFingerprint", "0F:74:", "0G:74:"},
         BadDescription{"NoSetup", "a=setup:actpass\r\n", ""},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// \brief What DtlsCertificate and DtlsSession share of GnuTLS. No other part of the library includes
-/// this.
+/// \brief What DtlsCertificate and DtlsSession share of GnuTLS. No other part of the library
+/// includes this.
 #pragma once
 
 #include <optional>
