@@ -14,26 +14,17 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import lab
 import tap
 
-PATIENCE = 5.0
-SILENCE = 0.3
-
-
-def udp(address, port=0):
-    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.bind((address, port))
-    return made
-
 
 def wan():
     """The present address of the site, which a command would be given."""
     return lab.on("a", "sh", "-c", "echo $NATLAB_WAN").stdout.strip()
 
 
-def answered(address, patience=PATIENCE):
+def answered(address, patience=lab.PATIENCE):
     """Whether a datagram of the host's comes back from outside, and from where it seemed to come."""
     with lab.node("outside"):
-        server = udp(os.environ["NATLAB_OUTSIDE"])
-    host = udp(address)
+        server = lab.udp(os.environ["NATLAB_OUTSIDE"])
+    host = lab.udp(address)
     host.sendto(b"hello", server.getsockname())
     if not select.select([server], [], [], patience)[0]:
         return None
@@ -46,13 +37,13 @@ def mapped(port):
     """Maps UDP `port` by NAT-PMP; returns a function that tells whether outside reaches it."""
     subprocess.run(["natpmpc", "-a", str(port), str(port), "udp", "600"], check=True,
                    capture_output=True, timeout=30)
-    host = udp(os.environ["NATLAB_HOST"], port)
+    host = lab.udp(os.environ["NATLAB_HOST"], port)
 
     def reached(expected):
         with lab.node("outside"):
-            stranger = udp(os.environ["NATLAB_OUTSIDE2"])
+            stranger = lab.udp(os.environ["NATLAB_OUTSIDE2"])
         stranger.sendto(b"knock", (wan(), port))
-        came = bool(select.select([host], [], [], PATIENCE if expected else SILENCE)[0])
+        came = bool(select.select([host], [], [], lab.PATIENCE if expected else lab.SILENCE)[0])
         if came:
             host.recv(100)
         return came
@@ -90,8 +81,8 @@ def flush():
 def flows():
     """A flow from the same socket, before and after the router has forgotten it."""
     with lab.node("outside"):
-        server = udp(os.environ["NATLAB_OUTSIDE"])
-    host = udp(os.environ["NATLAB_HOST"])
+        server = lab.udp(os.environ["NATLAB_OUTSIDE"])
+    host = lab.udp(os.environ["NATLAB_HOST"])
     ports = []
     for _ in range(2):
         host.sendto(b"hello", server.getsockname())
@@ -99,7 +90,7 @@ def flows():
         ports.append(source[1])
         lab.change("flush", "router-a")
     server.sendto(b"late", source)
-    return {"ports": len(set(ports)), "late": bool(select.select([host], [], [], SILENCE)[0])}
+    return {"ports": len(set(ports)), "late": bool(select.select([host], [], [], lab.SILENCE)[0])}
 
 
 def readdress():
@@ -127,7 +118,7 @@ def link():
     out = {}
     for node, interface in (("a", "eth0"), ("router-a", "wan0"), ("outside", "eth0")):
         lab.change("link", node, "down")
-        cut = (answered(own, SILENCE), carrier(node, interface))
+        cut = (answered(own, lab.SILENCE), carrier(node, interface))
         lab.change("link", node, "up")
         out[node] = [*cut, bool(answered(own)), carrier(node, interface)]
     return out
@@ -140,7 +131,7 @@ def impairment():
     start = time.monotonic()
     out += [bool(answered(own)), time.monotonic() - start >= 0.3]
     lab.change("link", "router-a", "delay=0ms,loss=100%")
-    out.append(bool(answered(own, SILENCE)))
+    out.append(bool(answered(own, lab.SILENCE)))
     lab.change("link", "router-a", "loss=0%")
     out.append(bool(answered(own)))
     return out
@@ -153,7 +144,7 @@ def outage():
         if not carrier("a", "eth0"):
             break
         time.sleep(0.01)
-    during = carrier("a", "eth0"), answered(os.environ["NATLAB_HOST"], SILENCE)
+    during = carrier("a", "eth0"), answered(os.environ["NATLAB_HOST"], lab.SILENCE)
     return [away.wait(60), *during, bool(answered(os.environ["NATLAB_HOST"]))]
 
 
@@ -162,7 +153,7 @@ def servers():
     client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     address, port = os.environ["NATLAB_STUN"].split(":")
     client.sendto(b"\0\1\0\0\x21\x12\xa4\x42" + b"transaction!", (address, int(port)))
-    return client.recv(2000)[:2].hex() if select.select([client], [], [], PATIENCE)[0] else None
+    return client.recv(2000)[:2].hex() if select.select([client], [], [], lab.PATIENCE)[0] else None
 
 
 def refusals():

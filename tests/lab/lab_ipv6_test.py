@@ -14,18 +14,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import lab
 import tap
 
-PATIENCE = 5.0
-SILENCE = 0.4
-
-
-def udp(address, port=0):
-    made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    made.bind((address, port))
-    return made
-
 
 def arrives(host, expected):
-    came = bool(select.select([host], [], [], PATIENCE if expected else SILENCE)[0])
+    came = bool(select.select([host], [], [], lab.PATIENCE if expected else lab.SILENCE)[0])
     if came:
         host.recv(100)
     return came
@@ -35,15 +26,15 @@ class Site:
     """The host's socket, a server outside, and a stranger at another address there."""
 
     def __init__(self):
-        self.host = udp(os.environ["NATLAB_HOST6"], 5000)
+        self.host = lab.udp(os.environ["NATLAB_HOST6"], 5000)
         with lab.node("outside"):
-            self.server = udp(os.environ["NATLAB_OUTSIDE6"], 7000)
-            self.stranger = udp(os.environ["NATLAB_OUTSIDE6_2"], 7000)
+            self.server = lab.udp(os.environ["NATLAB_OUTSIDE6"], 7000)
+            self.stranger = lab.udp(os.environ["NATLAB_OUTSIDE6_2"], 7000)
 
     def asks(self, expected=True):
         """Whether the server gets a datagram, from the host's own endpoint, and can answer."""
         self.host.sendto(b"hello", self.server.getsockname()[:2])
-        if not select.select([self.server], [], [], PATIENCE if expected else SILENCE)[0]:
+        if not select.select([self.server], [], [], lab.PATIENCE if expected else lab.SILENCE)[0]:
             return False
         source = self.server.recvfrom(100)[1]
         self.server.sendto(b"answer", source)
@@ -62,11 +53,11 @@ def firewall(open_to_all):
 
 def pcp(gateway, lifetime):
     """MAP for UDP port 5000 (RFC 6887 section 11.1): the result."""
-    client = udp(os.environ["NATLAB_HOST6"])
+    client = lab.udp(os.environ["NATLAB_HOST6"])
     own = socket.inet_pton(socket.AF_INET6, os.environ["NATLAB_HOST6"])
     client.sendto(struct.pack("!BBHI", 2, 1, 0, lifetime) + own + b"nonce-nonce-" +
                   struct.pack("!B3xHH", 17, 5000, 5000) + b"\0" * 16, gateway)
-    return client.recv(2000)[3] if select.select([client], [], [], PATIENCE)[0] else None
+    return client.recv(2000)[3] if select.select([client], [], [], lab.PATIENCE)[0] else None
 
 
 def pcp_pinhole():
@@ -86,7 +77,7 @@ s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body><u:{action} 
     "".join(f"<{name}>{value}</{name}>" for name, value in arguments.items())
 }</u:{action}></s:Body></s:Envelope>"""
     gateway = os.environ["NATLAB_GATEWAY6"]
-    with socket.create_connection((gateway, 5000), PATIENCE,
+    with socket.create_connection((gateway, 5000), lab.PATIENCE,
                                   (os.environ["NATLAB_HOST6"], 0)) as http:
         http.sendall(f"POST /ctl/IP6FCtl HTTP/1.1\r\nHost: [{gateway}]:5000\r\n"
                      f"SOAPAction: \"{service}#{action}\"\r\nContent-Type: text/xml\r\n"

@@ -16,7 +16,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import lab
 import tap
 
-PATIENCE = 10.0
 
 
 def processes_with(mark):
@@ -35,8 +34,8 @@ def processes_with(mark):
 
 
 def eventually(condition):
-    """Whether `condition` comes true within PATIENCE."""
-    end = time.monotonic() + PATIENCE
+    """Whether `condition` comes true within lab.PATIENCE."""
+    end = time.monotonic() + lab.PATIENCE
     while not condition():
         if time.monotonic() > end:
             return False
@@ -137,7 +136,7 @@ def ends(t, name, stop, expected):
     t.equal(process.stdout.readline(), "ready\n", f"{name}: the lab stands")
     t.check(len(processes_with(mark)) >= 6, f"{name}: with servers, relay and background processes")
     stop(process)
-    t.equal(process.wait(timeout=PATIENCE), expected, f"{name}: status {expected}")
+    t.equal(process.wait(timeout=lab.PATIENCE), expected, f"{name}: status {expected}")
     t.check(eventually(lambda: not processes_with(mark)), f"{name}: no process is left",
             processes_with(mark))
     return process.stdout.read()
@@ -157,8 +156,8 @@ def endings(t):
     started = time.monotonic()
     process = start(mark, "run", "--nat", "none", "--no-servers", "--", "sh", "-c",
                     "sleep 600 & echo done")
-    t.equal(process.wait(timeout=PATIENCE), 0, "a lab ends with its command")
-    t.check(time.monotonic() - started < PATIENCE and not processes_with(mark),
+    t.equal(process.wait(timeout=lab.PATIENCE), 0, "a lab ends with its command")
+    t.check(time.monotonic() - started < lab.PATIENCE and not processes_with(mark),
             "... and so does what the command left in the background")
 
 

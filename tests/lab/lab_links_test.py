@@ -17,34 +17,29 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import lab
 import tap
 
-PATIENCE = 10.0
 BUSY = 0.25  # seconds by which a loaded machine may be late
 
 
 def outside_udp(port=7000):
     with lab.node("outside"):
-        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.bind((os.environ["NATLAB_OUTSIDE"], port))
-    return made
+        return lab.udp(os.environ["NATLAB_OUTSIDE"], port)
 
 
 def host_udp():
-    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.bind((os.environ["NATLAB_HOST"], 0))
-    return made
+    return lab.udp(os.environ["NATLAB_HOST"])
 
 
 def one_way_times(count):
     """Seconds that each of `count` datagrams takes from the host to outside."""
     server, host = outside_udp(), host_udp()
     host.sendto(b"first", server.getsockname())  # ARP
-    select.select([server], [], [], PATIENCE)
+    select.select([server], [], [], lab.PATIENCE)
     server.recv(100)
     times = []
     for _ in range(count):
         start = time.monotonic()
         host.sendto(b"x", server.getsockname())
-        if not select.select([server], [], [], PATIENCE)[0]:
+        if not select.select([server], [], [], lab.PATIENCE)[0]:
             raise RuntimeError("a datagram was lost on a link without loss")
         times.append(time.monotonic() - start)
         server.recv(100)
@@ -55,7 +50,7 @@ def round_trip_to(address):
     """Seconds until a closed TCP port of `address` refuses; the second time, with ARP done."""
     for _ in range(2):
         client = socket.socket()
-        client.settimeout(PATIENCE)
+        client.settimeout(lab.PATIENCE)
         start = time.monotonic()
         refused = client.connect_ex((address, 9)) != 0
         took = time.monotonic() - start
@@ -101,14 +96,14 @@ def bulk(size):
         listener = socket.create_server((os.environ["NATLAB_OUTSIDE"], 7001))
     thread = threading.Thread(target=echo, args=(listener,), daemon=True)
     thread.start()
-    client = socket.create_connection((os.environ["NATLAB_OUTSIDE"], 7001), timeout=PATIENCE)
+    client = socket.create_connection((os.environ["NATLAB_OUTSIDE"], 7001), timeout=lab.PATIENCE)
     client.sendall(data)
     back = b""
     while len(back) < size:
         back += client.recv(65536)
     server, host = outside_udp(), host_udp()
     host.sendto(data[:4000], server.getsockname())
-    whole = select.select([server], [], [], PATIENCE)[0] and server.recv(5000) == data[:4000]
+    whole = select.select([server], [], [], lab.PATIENCE)[0] and server.recv(5000) == data[:4000]
     return [hashlib.sha256(back).digest() == hashlib.sha256(data).digest(), bool(whole)]
 
 

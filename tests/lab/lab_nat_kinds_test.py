@@ -13,30 +13,19 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import lab
 import tap
 
-# What may be waited for on links without delay. Generous: the machine may be busy.
-PATIENCE = 5.0
-# What is known not to come is waited for a little after everything else has come.
-SILENCE = 0.3
-
-
-def udp(address, port=0):
-    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.bind((address, port))
-    return made
-
 
 def outside_sockets():
     """Three vantage points: an endpoint, another port of it, another address."""
     with lab.node("outside"):
-        first = udp(os.environ["NATLAB_OUTSIDE"], 7000)
-        return {"first": first, "port": udp(os.environ["NATLAB_OUTSIDE"], 7001),
-                "address": udp(os.environ["NATLAB_OUTSIDE2"], 7000)}
+        first = lab.udp(os.environ["NATLAB_OUTSIDE"], 7000)
+        return {"first": first, "port": lab.udp(os.environ["NATLAB_OUTSIDE"], 7001),
+                "address": lab.udp(os.environ["NATLAB_OUTSIDE2"], 7000)}
 
 
 def source_seen(host, server):
     """Where `server` sees a datagram of `host` come from; None: it does not come."""
     host.sendto(b"hello", server.getsockname())
-    if not select.select([server], [], [], PATIENCE)[0]:
+    if not select.select([server], [], [], lab.PATIENCE)[0]:
         return None
     return list(server.recvfrom(100)[1])
 
@@ -44,7 +33,7 @@ def source_seen(host, server):
 def arrivals(host, expected):
     """The payloads that reach `host`, waiting long for `expected` of them and shortly for more."""
     seen = []
-    while select.select([host], [], [], PATIENCE if len(seen) < expected else SILENCE)[0]:
+    while select.select([host], [], [], lab.PATIENCE if len(seen) < expected else lab.SILENCE)[0]:
         seen.append(host.recvfrom(100)[0].decode())
     return sorted(seen)
 
@@ -53,18 +42,18 @@ def behaviour(passing):
     """Mapping, filtering and first contact. `passing`: how many vantage points should get in."""
     servers = outside_sockets()
     own = os.environ["NATLAB_HOST"]
-    mapper = udp(own, 5000)
+    mapper = lab.udp(own, 5000)
     mapped = [source_seen(mapper, server) for server in servers.values()]
 
     # A socket of its own, which only ever sent to the first.
-    asker = udp(own, 5001)
+    asker = lab.udp(own, 5001)
     target = tuple(source_seen(asker, servers["first"]))
     for name, server in servers.items():
         server.sendto(name.encode(), target)
     entered = arrivals(asker, passing)
 
     # A stranger knocks first, at the port that the host is going to use.
-    listener = udp(own, 5002)
+    listener = lab.udp(own, 5002)
     servers["address"].sendto(b"knock", (os.environ["NATLAB_WAN"], 5002))
     uninvited = arrivals(listener, 1 if passing > 3 else 0)
     after_knock = source_seen(listener, servers["first"])
@@ -91,7 +80,7 @@ def tcp_reaches(server_node, address, port, client_node):
         client.connect((address, port))
     except OSError:
         return False
-    return bool(select.select([server], [], [], PATIENCE)[0])
+    return bool(select.select([server], [], [], lab.PATIENCE)[0])
 
 
 def tcp():
@@ -101,7 +90,7 @@ def tcp():
 
 def udp_blocked():
     servers = outside_sockets()
-    host = udp(os.environ["NATLAB_HOST"], 5000)
+    host = lab.udp(os.environ["NATLAB_HOST"], 5000)
     host.sendto(b"hello", servers["first"].getsockname())
     servers["address"].sendto(b"knock", (os.environ["NATLAB_WAN"], 5000))
     return {"out": arrivals(servers["first"], 0), "in": arrivals(host, 0)}
@@ -110,7 +99,7 @@ def udp_blocked():
 def allocation(count):
     """The external ports of `count` sockets in turn, each seen by all three vantage points."""
     servers = outside_sockets().values()
-    hosts = [udp(os.environ["NATLAB_HOST"], 5000 + i) for i in range(count)]
+    hosts = [lab.udp(os.environ["NATLAB_HOST"], 5000 + i) for i in range(count)]
     return [[source_seen(host, server)[1] for server in servers] for host in hosts]
 
 
@@ -120,12 +109,12 @@ def hairpin(expected):
     with open("/proc/sys/net/ipv4/conf/all/accept_local", "w", encoding="ascii") as switch:
         switch.write("1")
     server = outside_sockets()["first"]
-    owner, neighbour = (udp(os.environ["NATLAB_HOST"], port) for port in (5000, 5001))
+    owner, neighbour = (lab.udp(os.environ["NATLAB_HOST"], port) for port in (5000, 5001))
     external = {name: source_seen(host, server)
                 for name, host in (("owner", owner), ("neighbour", neighbour))}
     external["host"] = [os.environ["NATLAB_HOST"], 5001]
     neighbour.sendto(b"round", tuple(external["owner"]))
-    if not select.select([owner], [], [], PATIENCE if expected else SILENCE)[0]:
+    if not select.select([owner], [], [], lab.PATIENCE if expected else lab.SILENCE)[0]:
         return None
     source = list(owner.recvfrom(100)[1])
     return next((name for name, endpoint in external.items() if endpoint == source), source)
@@ -134,7 +123,7 @@ def hairpin(expected):
 def lifetime(pause, exchanges, alive):
     """Whether a mapping lets an answer in `pause` seconds after the last of its packets."""
     server = outside_sockets()["first"]
-    host = udp(os.environ["NATLAB_HOST"], 5000)
+    host = lab.udp(os.environ["NATLAB_HOST"], 5000)
     for _ in range(exchanges):
         target = source_seen(host, server)
         if exchanges > 1:

@@ -15,8 +15,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import lab
 import tap
 
-PATIENCE = 5.0
-SILENCE = 0.4
 IP_RECVERR = 11
 ICMP = 2  # SO_EE_ORIGIN_ICMP
 
@@ -76,7 +74,7 @@ def reached(protocol, port, expected):
     with lab.node("outside"):
         stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if protocol == "udp"
                                  else socket.SOCK_STREAM)
-    stranger.settimeout(PATIENCE if expected else SILENCE)
+    stranger.settimeout(lab.PATIENCE if expected else lab.SILENCE)
     there = (os.environ["NATLAB_WAN"], port)
     if protocol == "tcp":
         with socket.create_server(("", port)):
@@ -84,7 +82,7 @@ def reached(protocol, port, expected):
     host = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     host.bind(("", port))
     stranger.sendto(b"knock", there)
-    return bool(select.select([host], [], [], PATIENCE if expected else SILENCE)[0])
+    return bool(select.select([host], [], [], lab.PATIENCE if expected else lab.SILENCE)[0])
 
 
 def chain(inner, outer):
@@ -156,7 +154,7 @@ def hops():
         probe.send(b"probe")
         poll = select.poll()
         poll.register(probe, 0)
-        if not poll.poll(PATIENCE * 1000):
+        if not poll.poll(lab.PATIENCE * 1000):
             out.append(None)
             continue
         _, extra, _, _ = probe.recvmsg(100, 500, socket.MSG_ERRQUEUE)
@@ -175,7 +173,7 @@ def announced():
     for words in (["readdress", "router-a", "25.0.113.9"], ["reboot", "router-a"]):
         lab.change(*words)
         seen = set()
-        while len(seen) < 2 and select.select([listener], [], [], PATIENCE)[0]:
+        while len(seen) < 2 and select.select([listener], [], [], lab.PATIENCE)[0]:
             heard = listener.recv(2000)
             seen.add(("pcp", heard[1]) if heard[0] == 2
                      else ("natpmp", socket.inet_ntoa(heard[8:12])))

@@ -6,10 +6,8 @@
     leases_test.py --measure   the table of docs/leases.md
 """
 import concurrent.futures
-import json
 import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -24,7 +22,6 @@ CHECK = "4"  # seconds; a reboot that nobody announces is noticed within half of
 
 def begin(*arguments):
     """A keeper whose port the outside gets into, and the server behind it."""
-    leases.private_journal()
     server = leases.listens()
     keeper = Keep("--check", CHECK, *arguments)
     opened = keeper.wait_for("opened")
@@ -138,7 +135,6 @@ def hooked():
     """Both protocols on one number; each change reaches a command and the service manager."""
     import socket
     import tempfile
-    leases.private_journal()
     directory = tempfile.mkdtemp(prefix="natterjack-hook-")
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(directory + "/notify")
@@ -170,7 +166,6 @@ def hooked():
 
 def short_lease(*arguments):
     """A lease of a minute with a port of the gateway's choice, as VPN providers have it."""
-    leases.private_journal()
     server = leases.listens(4711)
     keeper = Keep("--external", "0", "--lifetime", "60", "--via", "nat-pmp", *arguments,
                   protocol="both", port=4711)

@@ -4,10 +4,8 @@
 import concurrent.futures
 import json
 import os
-import re
 import shlex
 import signal
-import subprocess
 import sys
 import tempfile
 import threading

@@ -12,12 +12,10 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import lab
+import leases
 import tap
-from leases import private_journal
 
 NAT_MAP = os.environ.get("NAT_MAP", "nat-map")
-PATIENCE = 5.0  # for what must come; the machine may be busy
-SILENCE = 0.5   # for what must not come
 PORT = 6667
 
 
@@ -34,29 +32,32 @@ def reached_by_tcp(address, port):
         with lab.node("outside"):
             client = socket.socket()
         with client:
-            client.settimeout(PATIENCE if address else SILENCE)
+            client.settimeout(lab.PATIENCE if address else lab.SILENCE)
             try:
                 client.connect((address, port))
             except OSError:
                 return False
-            if not select.select([server], [], [], PATIENCE)[0]:
+            if not select.select([server], [], [], lab.PATIENCE)[0]:
                 return False
             with server.accept()[0] as taken:
                 taken.sendall(b"hello")
                 return client.recv(100) == b"hello"
 
 
+def knocks(address, port, times):
+    """What comes of so many datagrams from outside to that endpoint; None: nothing."""
+    with lab.node("outside"):
+        client = lab.udp("")
+    with lab.udp(os.environ["NATLAB_HOST"], port) as server, client:
+        for _ in range(times):
+            client.sendto(b"knock", (address, port))
+            if select.select([server], [], [], lab.SILENCE)[0]:
+                return server.recvfrom(100)[0]
+    return None
+
+
 def reached_by_udp(address, port):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind((os.environ["NATLAB_HOST"], port))
-        with lab.node("outside"):
-            client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        with client:
-            for _ in range(10):
-                client.sendto(b"knock", (address, port))
-                if select.select([server], [], [], SILENCE)[0]:
-                    return server.recvfrom(100)[0] == b"knock"
-    return False
+    return knocks(address, port, times=10) == b"knock"
 
 
 def shut_to_tcp(address, port):
@@ -65,63 +66,29 @@ def shut_to_tcp(address, port):
         with lab.node("outside"):
             client = socket.socket()
         with client:
-            client.settimeout(SILENCE)
+            client.settimeout(lab.SILENCE)
             try:
                 client.connect((address, port))
             except OSError:
                 return True
-            return not select.select([server], [], [], SILENCE)[0]
+            return not select.select([server], [], [], lab.SILENCE)[0]
 
 
 def shut_to_udp(address, port):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind((os.environ["NATLAB_HOST"], port))
-        with lab.node("outside"):
-            client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        with client:
-            client.sendto(b"knock", (address, port))
-            return not select.select([server], [], [], SILENCE)[0]
-
-
-def description_url():
-    """Where the gateway describes itself. Found here, because upnpc's own search takes two seconds."""
-    search = ("M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\n"
-              "MX: 1\r\nST: upnp:rootdevice\r\n\r\n").encode()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-        for _ in range(10):
-            asker.sendto(search, (os.environ["NATLAB_GATEWAY"], 1900))
-            if select.select([asker], [], [], SILENCE)[0]:
-                answer = asker.recvfrom(2000)[0].decode()
-                return next(line.split(":", 1)[1].strip() for line in answer.splitlines()
-                            if line.lower().startswith("location:"))
-    raise RuntimeError("miniupnpd does not answer the search")
-
-
-def listed_by_upnpc():
-    """What an independent client sees: {"protocol external-port": internal endpoint}."""
-    done = subprocess.run(["upnpc", "-u", description_url(), "-l"], text=True, capture_output=True,
-                          check=False, timeout=30)
-    table = {}
-    for line in done.stdout.splitlines():
-        words = line.replace("->", " ").split()
-        # " 0 TCP  6667->192.168.1.2:6667  'description' '' 7200"
-        if len(words) > 3 and words[0].isdigit() and words[1] in ("TCP", "UDP"):
-            table[f"{words[1].lower()} {words[2]}"] = words[3]
-    return table
+    return knocks(address, port, times=1) is None
 
 
 def open_and_close(via, protocol, has_igd):
-    private_journal()
     out = {"added": nat_map("add", str(PORT), protocol, "--via", via)}
     reached, shut = ((reached_by_tcp, shut_to_tcp) if protocol == "tcp"
                      else (reached_by_udp, shut_to_udp))
     wan = os.environ["NATLAB_WAN"]
     out["reached"] = reached(wan, PORT)
-    out["witness"] = listed_by_upnpc() if has_igd else None
+    out["witness"] = leases.listed() if has_igd else None
     out["listed"] = nat_map("list")
     out["deleted"] = nat_map("delete", str(PORT), protocol)
     out["shut"] = shut(wan, PORT)
-    out["witness after"] = listed_by_upnpc() if has_igd else None
+    out["witness after"] = leases.listed() if has_igd else None
     out["host"] = os.environ["NATLAB_HOST"]
     out["wan"] = wan
     return out
@@ -129,7 +96,6 @@ def open_and_close(via, protocol, has_igd):
 
 def witnessed_by_natpmpc():
     """natpmpc is told the very port that nat-map was given: the gateway knows it as ours."""
-    private_journal()
     added = nat_map("add", str(PORT), "udp", "--via", "nat-pmp")
     done = subprocess.run(["natpmpc", "-a", str(PORT), str(PORT), "udp", "60"], text=True,
                           capture_output=True, check=False, timeout=30)
@@ -137,29 +103,27 @@ def witnessed_by_natpmpc():
 
 
 def interrupted_keep():
-    private_journal()
     keeper = subprocess.Popen([NAT_MAP, "keep", str(PORT), "both", "--via", "igd", "--json"], text=True,
                               stdout=subprocess.PIPE)
     opened = [json.loads(keeper.stdout.readline()) for _ in range(2)]
     wan = os.environ["NATLAB_WAN"]
     out = {"opened": opened, "reached": reached_by_tcp(wan, PORT) and reached_by_udp(wan, PORT),
-           "kept": listed_by_upnpc()}
+           "kept": leases.listed()}
     keeper.send_signal(signal.SIGINT)
     rest, _ = keeper.communicate(timeout=10)
     out["status"] = keeper.returncode
     out["closed"] = [json.loads(line)["event"] for line in rest.splitlines()]
-    out["left"] = listed_by_upnpc()
+    out["left"] = leases.listed()
     return out
 
 
 def keep_without_reader(via):
     """Whoever reads the output is gone: nobody would hear that the port moves or is lost."""
-    private_journal()
     keeper = subprocess.Popen([NAT_MAP, "keep", str(PORT), "--via", via], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True)
     keeper.stdout.close()
     said = keeper.stderr.read()
-    return [keeper.wait(timeout=10), "cannot write" in said, listed_by_upnpc()]
+    return [keeper.wait(timeout=10), "cannot write" in said, leases.listed()]
 
 
 def catches(process, number):
@@ -169,7 +133,6 @@ def catches(process, number):
 
 
 def keep_interrupted_early():
-    private_journal()
     keeper = subprocess.Popen([NAT_MAP, "keep", str(PORT), "--json"], stdout=subprocess.PIPE, text=True)
     while not catches(keeper, signal.SIGINT):
         time.sleep(0.001)
@@ -180,7 +143,6 @@ def keep_interrupted_early():
 
 def interrupted_add(via):
     """Ctrl-C at any moment: either nat-map finished, or nothing is left of it."""
-    private_journal()
     wrong = []
     for delay_ms in range(0, 100, 10):
         adder = subprocess.Popen([NAT_MAP, "add", str(PORT), "tcp", "--via", via],
@@ -188,7 +150,7 @@ def interrupted_add(via):
         time.sleep(delay_ms / 1000)  # the moment of the interruption is what is varied
         adder.send_signal(signal.SIGINT)
         status = adder.wait(timeout=10)
-        left = listed_by_upnpc()
+        left = leases.listed()
         if (status == 0) != (f"tcp {PORT}" in left):
             wrong.append({"after ms": delay_ms, "status": status, "left": left})
         if status == 0:
@@ -198,22 +160,20 @@ def interrupted_add(via):
 
 def ports_that_are_taken():
     """Another host's and another program's entry is never overwritten."""
-    private_journal()
     host = os.environ["NATLAB_HOST"]
-    subprocess.run(["upnpc", "-u", description_url(), "-e", "somebody else", "-a", host, "7000", str(PORT), "tcp", "600"],
+    subprocess.run(["upnpc", "-u", leases.description_url(), "-e", "somebody else", "-a", host, "7000", str(PORT), "tcp", "600"],
                    check=False, capture_output=True, timeout=30)
-    before = listed_by_upnpc()
+    before = leases.listed()
     out = {"before": before,
            "exact": nat_map("add", str(PORT), "tcp", "--exact", "--via", "igd"),
            "other": nat_map("add", str(PORT), "tcp", "--via", "igd")}
-    out["after"] = listed_by_upnpc()
+    out["after"] = leases.listed()
     return out
 
 
 def deletions():
     """What the journal does not know, or knows of another network or protocol, can be deleted too."""
-    private_journal()
-    host, url = os.environ["NATLAB_HOST"], description_url()
+    host, url = os.environ["NATLAB_HOST"], leases.description_url()
     out = {}
 
     def opened_by_upnpc():
@@ -241,9 +201,8 @@ def deletions():
 
 
 def chain():
-    private_journal()
     out = {"added": nat_map("add", str(PORT), "tcp"), "again": nat_map("add", str(PORT), "tcp")}
-    out["listed"] = listed_by_upnpc()
+    out["listed"] = leases.listed()
     out["external"] = nat_map("external")
     out["deleted"] = nat_map("delete", str(PORT), "tcp")
     out["nothing"] = nat_map("delete", str(PORT), "tcp")
@@ -251,7 +210,6 @@ def chain():
 
 
 def simply(*arguments):
-    private_journal()
     return nat_map(*arguments)
 
 

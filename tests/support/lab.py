@@ -19,10 +19,13 @@ import ctypes
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
 
 NAT_LAB = os.environ.get("NAT_LAB", "nat-lab")
+PATIENCE = 10.0  # for what must come; the machine may be busy
+SILENCE = 0.4    # for what must not come, after all else has
 _CLONE_NEWNET = 0x40000000
 _MARK = "--inside-lab"
 
@@ -75,6 +78,13 @@ def node(name):
         enter(home)
         os.close(there)
         os.close(home)
+
+
+def udp(address, port=0):
+    """A UDP socket of this process at `address`, which tells the family."""
+    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind((address, port))
+    return made
 
 
 def on(name, *command, **options):

@@ -7,7 +7,6 @@ import select
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 
@@ -17,11 +16,6 @@ NAT_MAP = os.environ.get("NAT_MAP", "nat-map")
 PORT = 6667
 PATIENCE = 30.0  # against a hang only
 KNOCK = 0.05     # between two attempts of the outside
-
-
-def private_journal():
-    """A state directory for this lab alone, so that labs do not share a journal."""
-    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="natterjack-state-")
 
 
 def environment(node="a"):
