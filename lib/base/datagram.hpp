@@ -15,4 +15,10 @@ struct Datagram {
     std::vector<std::uint8_t> payload;
 };
 
+/// A datagram, and which of several sockets sends it.
+struct LaneDatagram {
+    int lane = 0; ///< From 0.
+    Datagram datagram;
+};
+
 } // namespace natterjack

@@ -120,8 +120,9 @@ void LifetimeRun::try_next_server() {
     if (candidates_.empty())
         return fail(trouble_.value_or(Error{Errc::Timeout, "no STUN server answers"}));
     const auto server = candidates_.front();
+    const auto source = source_for(server);
     pairs_.emplace_back(
-        loop_, source_for(server), MappingAge({.server = server}, make_id),
+        loop_, source.address, source.interface, MappingAge({.server = server}, make_id),
         [this, self = shared_from_this()](const MappingAge& machine) {
             const auto outcome = machine.result().value_or(MappingAge::Outcome::NoContact);
             if (outcome == MappingAge::Outcome::Alive) {
@@ -161,10 +162,11 @@ void LifetimeRun::start_round(Search& search) {
         progress_("waiting up to " + std::to_string(silences.back().count()) +
                   " s for mappings to end");
     }
+    const auto source = source_for(candidates_.front());
     for (const auto silence : silences) {
         const MappingAge::Setup setup{
             .server = candidates_.front(), .silence = silence, .exchanges = search.exchanges};
-        pairs_.emplace_back(loop_, source_for(setup.server), MappingAge(setup, make_id),
+        pairs_.emplace_back(loop_, source.address, source.interface, MappingAge(setup, make_id),
                             [this, &search, silence](const MappingAge& machine) {
                                 take(search, silence, machine);
                             });
@@ -228,9 +230,10 @@ void HairpinRun::measure(const std::vector<Endpoint>& servers) {
 void HairpinRun::try_next_server() {
     if (candidates_.empty()) return fail({Errc::Timeout, "no STUN server answers"});
     const auto server = candidates_.front();
+    const auto source = source_for(server);
     candidates_.erase(candidates_.begin());
     pairs_.emplace_back(
-        loop_, source_for(server), HairpinTest(server, make_id),
+        loop_, source.address, source.interface, HairpinTest(server, make_id),
         [this, self = shared_from_this()](const HairpinTest& machine) {
             const auto said = machine.result().value_or(Hairpin::Unknown);
             if (said == Hairpin::Unknown) return try_next_server();

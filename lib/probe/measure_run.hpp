@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// \brief What all measurements do alike: names, addresses, sockets; and the measurements.
+/// \brief What all measurements do alike: names, addresses; and the measurements.
 #pragma once
 
 #include <functional>
@@ -12,9 +12,7 @@
 
 #include <natterjack/measure.hpp>
 
-#include "net/follow_deadline.hpp"
 #include "net/resolver.hpp"
-#include "net/udp_socket.hpp"
 #include "probe/reach.hpp"
 #include "probe/test_socket.hpp"
 #include "proto/hairpin_test.hpp"
@@ -22,55 +20,6 @@
 #include "proto/size_test.hpp"
 
 namespace natterjack {
-
-/// Runs a machine that speaks from two fresh sockets. As TestSocket, otherwise.
-template<class Machine>
-class SocketPair {
-public:
-    using Handler = std::function<void(const Machine& machine)>;
-
-    SocketPair(const Loop& loop, const Source& source, Machine machine, Handler done)
-        : machine_(std::move(machine)), done_(std::move(done)), timer_(loop) {
-        for (int lane = 0; lane < 2; ++lane) {
-            auto socket = net::UdpSocket::open(
-                loop, {.bind = {source.address, 0}, .interface = source.interface});
-            if (!socket) {
-                timer_.start_at(net::now(), [this] { finish(); });
-                return;
-            }
-            sockets_.push_back(*std::move(socket));
-            sockets_.back()->on_datagram([this, lane](const Endpoint& from, ByteView payload) {
-                machine_.handle_datagram(lane, from, payload, net::now());
-                pump();
-            });
-        }
-        machine_.start(net::now());
-        pump();
-    }
-    SocketPair(const SocketPair&) = delete;
-    SocketPair& operator=(const SocketPair&) = delete;
-
-private:
-    void pump() {
-        while (const auto sent = machine_.poll_transmit()) {
-            const auto& socket = sockets_[static_cast<std::size_t>(sent->lane)];
-            (void)socket->send(sent->datagram.to, sent->datagram.payload); // a loss like any other
-        }
-        if (machine_.result()) {
-            timer_.start_at(net::now(), [this] { finish(); });
-        } else {
-            net::follow_deadline(timer_, machine_, [this] { pump(); });
-        }
-    }
-    void finish() {
-        if (auto done = std::exchange(done_, nullptr)) done(machine_);
-    }
-
-    Machine machine_;
-    Handler done_;
-    std::vector<std::unique_ptr<net::UdpSocket>> sockets_;
-    net::Timer timer_;
-};
 
 /// Finds servers and a way to them, then measures. Belongs to the loop's thread; cancelling or
 /// destroying it ends it without a word.
@@ -112,7 +61,7 @@ public:
     void cancel() override;
 
 private:
-    using Pair = SocketPair<MappingAge>;
+    using Pair = TestSocket<MappingAge, 2>;
     /// One of the two timers, and what is known of it.
     struct Search {
         int exchanges = 1;
@@ -156,7 +105,7 @@ private:
 
     Handler handler_;
     std::vector<Endpoint> candidates_;
-    std::list<SocketPair<HairpinTest>> pairs_;
+    std::list<TestSocket<HairpinTest, 2>> pairs_;
 };
 
 class MtuRun final : public MeasureRun {

@@ -6,15 +6,10 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/datagram.hpp"
 #include "proto/stun_conversation.hpp"
 
 namespace natterjack {
-
-/// A datagram, and which of two sockets sends it.
-struct LaneDatagram {
-    int lane = 0;
-    Datagram datagram;
-};
 
 /// One socket makes a mapping and falls silent; then a second socket has the server answer to the
 /// first one's mapped port (RESPONSE-PORT, RFC 5780 section 4.6). So the question itself keeps

@@ -27,7 +27,8 @@ bool is_usable(const Endpoint& other, const Endpoint& server) {
 } // namespace
 
 StunVantage::StunVantage(Endpoint server, std::function<stun::TransactionId()> new_transaction)
-    : server_(server), new_transaction_(std::move(new_transaction)), contacted_({server}) {
+    : server_(server), new_transaction_(std::move(new_transaction)) {
+    contacted_.push_back(server);
 }
 
 void StunVantage::start(TimePoint now) {
@@ -146,13 +147,6 @@ void StunVantage::take_refusal(const KnockId& id, Knock& knock, const stun::Mess
     }
     objection_ = name() + " refuses to answer to another port: " + std::to_string(error->code) +
                  " " + error->reason;
-}
-
-std::optional<ProofDatagram> StunVantage::poll_transmit() {
-    if (outbox_.empty()) return std::nullopt;
-    auto out = std::move(outbox_.front());
-    outbox_.pop_front();
-    return out;
 }
 
 bool StunVantage::knocks_from(const IpAddress& address) const {

@@ -3,7 +3,6 @@
 /// \brief A STUN server that answers to another port than the one that asked (RFC 5780). Sans-IO.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
 
@@ -31,15 +30,10 @@ public:
     void handle_datagram(TimePoint now, ProofSocket socket, const Endpoint& from,
                          ByteView payload) override;
     void handle_timeout(TimePoint now) override;
-    [[nodiscard]] std::optional<ProofDatagram> poll_transmit() override;
     [[nodiscard]] std::optional<TimePoint> deadline() const override { return timer_.deadline(); }
-    [[nodiscard]] const std::optional<Result<IpAddress>>& ready() const override { return ready_; }
     void knock(TimePoint now, const Endpoint& target, const KnockId& id,
                bool from_elsewhere) override;
-    [[nodiscard]] const std::string& objection() const override { return objection_; }
     void open_control(TimePoint now) override;
-    [[nodiscard]] const std::optional<Endpoint>& control() const override { return control_; }
-    [[nodiscard]] const std::vector<Endpoint>& contacted() const override { return contacted_; }
     [[nodiscard]] bool knocks_from(const IpAddress& address) const override;
     [[nodiscard]] std::string name() const override {
         return "the STUN server " + server_.to_string();
@@ -67,11 +61,6 @@ private:
     std::vector<std::uint8_t> nonce_;
     int challenges_ = 0;
     std::map<KnockId, Knock> knocks_;
-    std::deque<ProofDatagram> outbox_;
-    std::vector<Endpoint> contacted_;
-    std::optional<Result<IpAddress>> ready_;
-    std::optional<Endpoint> control_;
-    std::string objection_;
 };
 
 } // namespace natterjack

@@ -94,13 +94,6 @@ std::optional<TimePoint> TurnVantage::deadline() const {
     return std::min(*own, *client);
 }
 
-std::optional<ProofDatagram> TurnVantage::poll_transmit() {
-    if (outbox_.empty()) return std::nullopt;
-    auto out = std::move(outbox_.front());
-    outbox_.pop_front();
-    return out;
-}
-
 void TurnVantage::close() {
     timer_.stop();
     client_.close();

@@ -3,8 +3,6 @@
 /// \brief A TURN relay as a second place to knock from. Sans-IO.
 #pragma once
 
-#include <deque>
-
 #include "proto/retransmit.hpp"
 #include "proto/turn_client.hpp"
 #include "proto/vantage.hpp"
@@ -24,15 +22,10 @@ public:
     void handle_datagram(TimePoint now, ProofSocket socket, const Endpoint& from,
                          ByteView payload) override;
     void handle_timeout(TimePoint now) override;
-    [[nodiscard]] std::optional<ProofDatagram> poll_transmit() override;
     [[nodiscard]] std::optional<TimePoint> deadline() const override;
-    [[nodiscard]] const std::optional<Result<IpAddress>>& ready() const override { return ready_; }
     void knock(TimePoint now, const Endpoint& target, const KnockId& id,
                bool from_elsewhere) override;
-    [[nodiscard]] const std::string& objection() const override { return objection_; }
     void open_control(TimePoint now) override;
-    [[nodiscard]] const std::optional<Endpoint>& control() const override { return control_; }
-    [[nodiscard]] const std::vector<Endpoint>& contacted() const override { return contacted_; }
     [[nodiscard]] bool knocks_from(const IpAddress& address) const override {
         return address == relayed_.address;
     }
@@ -53,11 +46,6 @@ private:
     IpAddress seen_;
     std::optional<stun::TransactionId> opener_; // what the control socket sends
     RetransmitTimer timer_;                     // for the opener
-    std::deque<ProofDatagram> outbox_;
-    std::vector<Endpoint> contacted_;
-    std::optional<Result<IpAddress>> ready_;
-    std::optional<Endpoint> control_;
-    std::string objection_;
 };
 
 } // namespace natterjack

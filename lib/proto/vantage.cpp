@@ -12,4 +12,11 @@ std::optional<KnockId> knock_id(ByteView payload) {
     return message->transaction;
 }
 
+std::optional<ProofDatagram> Vantage::poll_transmit() {
+    if (outbox_.empty()) return std::nullopt;
+    auto out = std::move(outbox_.front());
+    outbox_.pop_front();
+    return out;
+}
+
 } // namespace natterjack

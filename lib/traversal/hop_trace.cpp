@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "net/follow_deadline.hpp"
+
 namespace natterjack {
 
 HopTrace::HopTrace(const Loop& loop, const Path& path, const IpAddress& target,
@@ -50,10 +52,7 @@ void HopTrace::pump() {
         finish(*search_.result());
         return;
     }
-    timer_.start_at(*search_.deadline(), [this] {
-        search_.handle_timeout(net::now());
-        pump();
-    });
+    net::follow_deadline(timer_, search_, [this] { pump(); });
 }
 
 void HopTrace::finish(Result<HopList> result) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "net/follow_deadline.hpp"
 #include "net/loop.hpp"
 #include "net/udp_socket.hpp"
 #include "proto/ssdp_search.hpp"
@@ -166,14 +167,7 @@ void IgdDiscovery::State::pump() {
             fetch(*device);
         }
     }
-    if (const auto next = search_.deadline()) {
-        timer_.start_at(*next, guarded([this] {
-            search_.handle_timeout(net::now());
-            pump();
-        }));
-    } else {
-        timer_.stop();
-    }
+    net::follow_deadline(timer_, search_, guarded([this] { pump(); }));
     conclude();
 }
 

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "net/follow_deadline.hpp"
+
 namespace natterjack {
 
 PcpRequest::PcpRequest(const Loop& loop, const Path& path, pcp::Request request,
@@ -42,12 +44,7 @@ void PcpRequest::proceed() {
         const auto sent = socket_->send(datagram->to, datagram->payload);
         send_error_ = sent ? std::nullopt : std::optional(sent.error());
     }
-    if (const auto deadline = exchange_.deadline()) {
-        timer_.start_at(*deadline, [this] {
-            exchange_.handle_timeout(net::now());
-            proceed();
-        });
-    }
+    net::follow_deadline(timer_, exchange_, [this] { proceed(); });
 }
 
 void PcpRequest::finish(Result<pcp::Response> result) {
