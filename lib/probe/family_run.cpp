@@ -123,6 +123,7 @@ void FamilyRun::take_survey() {
         return;
     }
     report_.status = FamilyReport::Status::Works;
+    if (!candidates_.empty()) first_candidate_ = candidates_.front();
     if (const auto external = most_common(report_.seen)) report_.external = external;
     hooks_.external_known();
     if (setup_.quick) {
@@ -205,12 +206,16 @@ void FamilyRun::test_filtering() {
 void FamilyRun::take_filtering() {
     outcomes_.address = agree(outcomes_.address, again_.address);
     outcomes_.port = agree(outcomes_.port, again_.port);
+    outcomes_.address_control = either(outcomes_.address_control, again_.address_control);
+    outcomes_.port_control = either(outcomes_.port_control, again_.port_control);
     const auto said = judge_filtering(outcomes_);
     servers_[candidates_.front().server].rfc5780 = said.server;
     if (said.wants_control) {
         hooks_.progress("looking whether the server does answer from elsewhere");
-        ask_filter({true, true}, true, outcomes_.address_control);
-        ask_filter({false, true}, true, outcomes_.port_control);
+        for (auto* outcomes : {&outcomes_, &again_}) {
+            ask_filter({true, true}, true, outcomes->address_control);
+            ask_filter({false, true}, true, outcomes->port_control);
+        }
         return;
     }
     if (!qualified_) {
@@ -234,13 +239,12 @@ void FamilyRun::test_mapping() {
         if (!known && destinations.size() < kMappingDestinations) destinations.push_back(endpoint);
     };
     // One that was not seen to answer from elsewhere may well answer there when it is asked there.
-    if (!qualified_ && !candidates_.empty()) qualified_ = candidates_.front();
-    if (qualified_) {
-        const auto& other = *servers_[qualified_->server].other;
-        add(qualified_->endpoint);
-        add({other.address, qualified_->endpoint.port}); // RFC 5780 section 4.3, test II
-        add(other);                                      // test III
-        add({qualified_->endpoint.address, other.port});
+    if (const auto& server = qualified_ ? qualified_ : first_candidate_) {
+        const auto& other = *servers_[server->server].other;
+        add(server->endpoint);
+        add({other.address, server->endpoint.port}); // RFC 5780 section 4.3, test II
+        add(other);                                  // test III
+        add({server->endpoint.address, other.port});
     }
     for (const auto& target : answered_) add(target.endpoint);
     parts_pending_ = 2;

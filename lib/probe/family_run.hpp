@@ -84,6 +84,7 @@ private:
 
     std::vector<Target> answered_;
     std::vector<Target> candidates_; // those that name a credible other address; the first is asked
+    std::optional<Target> first_candidate_;
     std::optional<Target> qualified_; // who settled the question
     int rounds_ = 0;
     FilteringOutcomes outcomes_;

@@ -131,6 +131,13 @@ std::optional<Outcome> agree(const std::optional<Outcome>& first,
     return first == Outcome::Arrived ? second : first;
 }
 
+std::optional<Outcome> either(const std::optional<Outcome>& first,
+                              const std::optional<Outcome>& second) {
+    if (fault_in(first)) return first;
+    if (fault_in(second)) return second;
+    return first == Outcome::Arrived ? first : second;
+}
+
 FilteringJudgement judge_filtering(const FilteringOutcomes& outcomes) {
     FilteringJudgement out;
     for (const auto& each :

@@ -69,6 +69,13 @@ private:
 agree(const std::optional<ChangedAnswer::Outcome>& first,
       const std::optional<ChangedAnswer::Outcome>& second);
 
+/// What the same control on two fresh sockets says: that the server sends from there is seen when
+/// one of them hears it. The other may have got a port which the NAT cannot keep towards the
+/// server.
+[[nodiscard]] std::optional<ChangedAnswer::Outcome>
+either(const std::optional<ChangedAnswer::Outcome>& first,
+       const std::optional<ChangedAnswer::Outcome>& second);
+
 /// What the tests of one server say about the filter, and about the server.
 struct FilteringJudgement {
     Finding<FilteringBehaviour> filtering;

@@ -24,7 +24,8 @@ def usual_port():
 
 
 def quick():
-    return probe.run(["--quick"])
+    """One server's two addresses are enough."""
+    return probe.run(["--quick"], [os.environ["NATLAB_STUN"]])
 
 
 def silent():

@@ -137,6 +137,9 @@ if __name__ == "__main__":
                 called = lying_stun.FAULTS[fault][behind]
                 t.equal([report["families"]["v4"]["filtering"]["value"], report["servers"][0]["rfc5780"]],
                         ["unknown", called], f"behind {behind}, a server that {fault} is not believed")
+                # Those that name a true other address are asked there, whoever answers from where.
+                t.equal(report["families"]["v4"]["mapping"]["value"], "unknown" if called == "same-address" else "eim",
+                        f"behind {behind}, a server that {fault}: the mapping is known where it can be")
         found = outvoted.result()
         t.equal(probe.facts(found), {"exit": 0, "class": "good", "mapping": "eim", "filtering": "adf"},
                 "a server that tells a wrong address is outvoted")

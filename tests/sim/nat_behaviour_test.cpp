@@ -241,6 +241,16 @@ TEST(ChangedAnswerTest, APortWithAPastFoolsOneSocketAndNotTwo) {
     EXPECT_EQ(agree(Outcome::Arrived, Outcome::Refused), Outcome::Refused);
 }
 
+// A router that gives one port to two sockets lets one of them through to the server.
+TEST(ChangedAnswerTest, AControlNeedsOneSocketThatHears) {
+    EXPECT_EQ(either(Outcome::Silent, Outcome::Arrived), Outcome::Arrived);
+    EXPECT_EQ(either(Outcome::Arrived, Outcome::NoContact), Outcome::Arrived);
+    EXPECT_EQ(either(Outcome::Silent, Outcome::Silent), Outcome::Silent);
+    EXPECT_EQ(either(Outcome::Arrived, Outcome::Twice), Outcome::Twice);
+    EXPECT_EQ(either(Outcome::NotChanged, Outcome::Arrived), Outcome::NotChanged);
+    EXPECT_EQ(either(std::nullopt, std::nullopt), std::nullopt);
+}
+
 // Whoever asks for the changed answer from a socket that has spoken to the other address is told
 // that the NAT lets everybody in.
 TEST(ChangedAnswerTest, NeedsASocketThatHasSentNothing) {
