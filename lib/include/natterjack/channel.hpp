@@ -19,8 +19,9 @@ namespace natterjack {
 
 /// What a channel is like; fixed for its life (RFC 8831 section 6.1).
 struct ChannelOptions {
-    bool ordered = true;
-    /// Give a message up after so many retransmissions. At most one of this and \a max_lifetime.
+    bool ordered = true; ///< False: messages are handed over as they arrive.
+    /// Give a message up after so many retransmissions; 0: it is sent once. Empty, as \a
+    /// max_lifetime: never. At most one of the two.
     std::optional<std::uint32_t> max_retransmits;
     /// Give a message up after so many milliseconds.
     std::optional<std::uint32_t> max_lifetime;
@@ -49,7 +50,9 @@ public:
     Channel& operator=(Channel&& other) noexcept;
     ~Channel();
 
+    /// As the side that opened it named it; at most 4096 bytes, and need not be unique.
     [[nodiscard]] const std::string& label() const;
+    /// ChannelOptions::protocol, as the side that opened it named it.
     [[nodiscard]] const std::string& protocol() const;
 
     /// Takes one message as a whole; may be called before the session is connected.
@@ -57,7 +60,7 @@ public:
     ///                                16 MiB wait: see on_low_buffer()
     /// \retval Errc::InvalidArgument  finished or closed
     Result<void> send(std::span<const std::uint8_t> message);
-    /// The same, marked as UTF-8 text (which is not verified).
+    /// The same, with the same errors, marked as UTF-8 text (which is not verified).
     Result<void> send_text(std::string_view message);
     /// Ends our direction after what has been sent; what the peer sends still comes.
     void finish();
@@ -69,10 +72,12 @@ public:
     /// See ChannelOptions::half_close: for channels that the peer opened, in on_channel().
     void set_half_close(bool on);
     /// False: what comes is not taken, and the peer has to wait when 2 MiB have piled up. Holds for
-    /// all channels of the session while it holds for one.
+    /// all channels of the session while it holds for one. In a handler, at once: it is not called
+    /// for the next message.
     void set_receiving(bool receiving);
 
-    /// Messages that come before there is a handler wait for it. \a text: sent as text.
+    /// Messages that come before there is a handler wait for it; beyond 1 MiB the peer waits, too.
+    /// \a message is valid during the call. \a text: sent as text.
     using MessageHandler = std::function<void(std::span<const std::uint8_t> message, bool text)>;
     void on_message(MessageHandler handler);
     /// The peer knows the channel: called once, for channels that we opened.

@@ -83,7 +83,7 @@ private:
 /// An address and a port. The port is in host byte order.
 struct Endpoint {
     IpAddress address;
-    std::uint16_t port = 0;
+    std::uint16_t port = 0; ///< 0: any, or none yet.
 
     /// Reads "192.0.2.1:80" or "[2001:db8::1]:80"; the port is 0 to 65535.
     /// \retval Errc::InvalidArgument  anything else, names included

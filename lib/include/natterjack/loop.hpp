@@ -42,7 +42,7 @@ public:
     [[nodiscard]] bool is_current() const;
 
     /// Calls \a done on the loop once no removal of a mapping is under way any more, or after
-    /// \a limit: for programs that are about to end. Any thread.
+    /// \a limit: for programs that are about to end. Once, never before this returns. Any thread.
     void when_settled(std::chrono::milliseconds limit, std::function<void()> done) const;
 
     /// The library's inside of it.

@@ -31,8 +31,8 @@ struct ListedMapping {
     IpAddress gateway;
     Reach reach = Reach::Anyone; ///< BehindAnotherNat when the external address is not public.
     std::vector<RemotePeers> only_from; ///< Whom it lets in; empty: anyone.
-    bool enabled = true;
-    bool ours = false; ///< Opened by natterjack for this user, by the journal.
+    bool enabled = true;                ///< False: the gateway has it, and lets nothing through.
+    bool ours = false;                  ///< Opened by natterjack for this user, by the journal.
 };
 
 /// What one protocol says the gateway's external address is.
@@ -47,6 +47,7 @@ struct ExternalAddress {
 /// destruction. Any thread.
 class NATTERJACK_API Mappings {
 public:
+    /// Asks by \a only these of available_strategies(); empty: by all that map.
     Mappings(const Loop& loop, NetworkChoice network, std::vector<Strategy> only = {});
     ~Mappings();
     Mappings(const Mappings&) = delete;
@@ -56,13 +57,16 @@ public:
         std::vector<ListedMapping> mappings;
         Story story; ///< Who was asked and what came of it.
     };
-    /// Errors: NoNetwork; NotFound when no gateway can list and the journal knows nothing.
+    /// Answers within \a deadline, counted from the call; as remove() and external() do.
+    /// \retval Errc::InvalidArgument  no such interface or address of ours
+    /// \retval Errc::NoNetwork        this host has no way out
+    /// \retval Errc::NotFound         no gateway can list, and the journal knows nothing
     void list(std::chrono::milliseconds deadline,
               std::function<void(Result<Listing, OpenFailure>)> handler);
 
     /// Deletes the mapping of this host's (or our journal's) \a port: the internal port that we
     /// opened, else the external port. Never deletes an entry that leads to another host.
-    /// Answers with what was deleted.
+    /// Answers with what was deleted. Besides the errors of list():
     /// \retval Errc::NotFound  nobody here has such a mapping, or nothing here opens ports
     /// \retval Errc::Conflict  it leads to another host
     /// \retval Errc::Refused   the gateway said no
@@ -73,7 +77,7 @@ public:
         std::vector<ExternalAddress> addresses;
         Story story;
     };
-    /// Errors: NoNetwork; NotFound when nobody answered.
+    /// What each protocol says. Errors as list(); Errc::NotFound when nobody answered.
     void external(std::chrono::milliseconds deadline,
                   std::function<void(Result<Addresses, OpenFailure>)> handler);
 

@@ -19,8 +19,9 @@
 
 namespace natterjack {
 
+/// What all measurements are told.
 struct MeasureRequest {
-    NetworkChoice network;
+    NetworkChoice network; ///< Default-made: the default route's.
     /// "HOST:PORT" each, tried one after the other until one can be asked. Empty: those of
     /// `servers.conf`.
     std::vector<std::string> stun_servers;
@@ -33,6 +34,8 @@ struct LifetimeSpan {
     std::optional<std::chrono::seconds> less_than; ///< By then it was gone; empty: it never was.
 };
 
+/// NATs have a longer timer for flows that go on for a while; both are measured (RFC 4787 section
+/// 4.3 wants two minutes at least).
 struct LifetimeReport {
     Finding<LifetimeSpan> single_exchange; ///< After one question and its answer.
     Finding<LifetimeSpan> active_flow;     ///< After exchanges over three seconds.
@@ -55,6 +58,7 @@ struct LifetimeReport {
 measure_hairpin(const Loop& loop, MeasureRequest request,
                 std::function<void(Result<Finding<Hairpin>>)> handler);
 
+/// What packets get through.
 struct MtuReport {
     /// Bytes of the largest IP packet that got through to a server uncut, of those that were tried.
     Finding<int> mtu;

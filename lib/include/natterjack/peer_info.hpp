@@ -86,7 +86,7 @@ struct PeerInfo {
     std::uint64_t bytes_sent = 0;     ///< Of UDP payload, our headers included, checks excluded.
     std::uint64_t bytes_received = 0; ///< Likewise.
     PeerTimings timings;
-    unsigned restarts = 0;
+    unsigned restarts = 0; ///< How often the way was looked for anew, by either side's wish.
     std::vector<std::string> notes; ///< What did not work and did not matter: one line each.
 };
 

@@ -32,6 +32,7 @@ enum class PeerPayload : std::uint8_t {
     UnsafeDatagrams  ///< Datagrams as they are: not encrypted, and anybody on the path can forge.
 };
 
+/// What a session is like; fixed for its life.
 struct PeerOptions {
     PeerRole role = PeerRole::Offer;
     PeerPayload payload = PeerPayload::Channels;
@@ -49,7 +50,7 @@ struct PeerOptions {
     /// Candidates follow the description as they are found. False: the description waits for them,
     /// at most \a gathering_limit, and is all that is sent (for pasting).
     bool trickle = true;
-    std::chrono::milliseconds gathering_limit{1500};
+    std::chrono::milliseconds gathering_limit{1500}; ///< 1 ms to 10 minutes.
     /// From the remote description to a usable path; then the session has failed. 1 ms to 10
     /// minutes.
     std::chrono::milliseconds connect_limit{8000};

@@ -18,13 +18,14 @@
 
 namespace natterjack {
 
+/// What to look at, and whom to ask.
 struct ProbeRequest {
     enum class Depth : std::uint8_t {
         Quick,  ///< The mapping alone, and what answers at once.
         Normal, ///< Everything but what takes longer than a few seconds.
     };
     struct Port {
-        std::uint16_t port = 0;
+        std::uint16_t port = 0; ///< Ours, and the wanted one outside: 1 to 65535, host byte order.
         Transport transport = Transport::Udp;
     };
     Depth depth = Depth::Normal;
@@ -40,8 +41,8 @@ struct ProbeRequest {
     int hops = 4;         ///< How far to look for routers towards a server, 1 to 30.
     /// Ask every server from where it answers, also after one has settled the question.
     bool qualify_all = false;
-    bool ipv4 = true;
-    bool ipv6 = true;
+    bool ipv4 = true;                          ///< Look at IPv4 ...
+    bool ipv6 = true;                          ///< ... and at IPv6; one of both at least.
     std::chrono::milliseconds deadline{10000}; ///< For the report, 100 ms to 10 minutes.
 };
 

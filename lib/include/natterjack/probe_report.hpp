@@ -52,7 +52,11 @@ enum class FilteringBehaviour : std::uint8_t {
 };
 
 /// RFC 4787 section 4.1: whether one host keeps one external address.
-enum class Pooling : std::uint8_t { Unknown, Paired, Arbitrary };
+enum class Pooling : std::uint8_t {
+    Unknown,
+    Paired,   ///< It does.
+    Arbitrary ///< Different sockets of it have different ones.
+};
 
 /// How a NAT chooses the external port.
 enum class PortPattern : std::uint8_t {
@@ -77,18 +81,25 @@ enum class UnsolicitedSyn : std::uint8_t {
 };
 
 /// Whether what a host sends to its own external endpoint comes back to it (RFC 4787 section 6).
-enum class Hairpin : std::uint8_t { Unknown, No, ExternalSource, InternalSource };
+enum class Hairpin : std::uint8_t {
+    Unknown,
+    No,             ///< It does not.
+    ExternalSource, ///< It does, from the external address: as RFC 4787 wants it.
+    InternalSource  ///< It does, with the sender's internal address still on it.
+};
 
+/// An answer that may be less than sure.
 enum class Truth : std::uint8_t { Unknown, No, Suspected, Yes };
 
 /// One server's view of one of our sockets.
 struct SeenFrom {
-    Endpoint server;
-    Endpoint local;
-    Endpoint mapped;
+    Endpoint server; ///< Who was asked.
+    Endpoint local;  ///< Our socket.
+    Endpoint mapped; ///< As which the server sees it.
     std::chrono::microseconds round_trip{0};
 };
 
+/// Which external ports our sockets were given. Ports are in host byte order.
 struct PortAllocation {
     int sockets = 0;     ///< How many sockets were looked at; 0: not looked.
     int kept = 0;        ///< Of these kept their port.
@@ -147,10 +158,10 @@ struct ServerReport {
     bool tcp = false; ///< It took a TCP connection.
     /// At least; the first transmission's when no packet was lost.
     std::chrono::microseconds round_trip{0};
-    std::optional<Endpoint> other;
+    std::optional<Endpoint> other; ///< The other address and port that it names, if any.
     Rfc5780 rfc5780 = Rfc5780::NotTested;
-    std::string software;
-    std::string trouble; ///< One line: no such name, refused, contradicts the others; else empty.
+    std::string software; ///< As it calls itself; empty: it does not.
+    std::string trouble;  ///< One line: no such name, refused, contradicts the others; else empty.
 };
 
 /// A router on the way, found by hop limit.
@@ -159,16 +170,17 @@ struct HopReport {
     std::optional<IpAddress> address; ///< Empty: it said nothing.
 };
 
+/// How many NATs there are, and where.
 struct LayersReport {
-    Finding<int> count;     ///< NATs between the host and the internet.
-    Finding<Truth> carrier; ///< Carrier-grade NAT.
-    std::vector<HopReport> hops;
+    Finding<int> count;          ///< NATs between the host and the internet.
+    Finding<Truth> carrier;      ///< Carrier-grade NAT.
+    std::vector<HopReport> hops; ///< The routers that were looked for, the nearest first.
 };
 
 /// A protocol that was asked whether the gateway speaks it.
 struct PortMapService {
     Strategy strategy = Strategy::Igd;
-    bool there = false;
+    bool there = false; ///< It answered, and is switched on.
     IpAddress gateway;
     std::optional<IpAddress> external; ///< The address that it says it has outside.
     std::string product;               ///< "MiniUPnPd 2.3.1", or empty.
@@ -180,7 +192,7 @@ struct MappedPort {
     std::uint16_t port = 0;
     Transport transport = Transport::Udp;
     std::optional<OpeningInfo> opening; ///< Empty: it could not be made.
-    std::string message;
+    std::string message;                ///< One line: what it is worth, or why there is none.
 };
 
 /// How direct UDP with one kind of peer will go.
@@ -191,13 +203,22 @@ struct PeerPrediction {
     std::string how; ///< One line.
 };
 
+/// One thing that a person can do.
 struct Advice {
     std::string code; ///< Stable, upper case: "CGN", "ENABLE-PORT-MAPPING", ...
-    std::string text;
+    std::string text; ///< The same in plain words.
 };
 
+/// What all of it comes to.
 struct Verdict {
-    enum class Class : std::uint8_t { Unknown, Open, Good, Limited, Hard, Blocked };
+    enum class Class : std::uint8_t {
+        Unknown,
+        Open,    ///< Others reach this host, also those that it has never talked to.
+        Good,    ///< Direct connections work if both sides want them; nobody gets in uninvited.
+        Limited, ///< They work with some peers, or only invited ones can ever get in.
+        Hard,    ///< They work with few peers; the others need a relay.
+        Blocked  ///< UDP does not get through at all.
+    };
     Class value = Class::Unknown;
     std::string summary;        ///< In plain words, one line.
     std::string why;            ///< One line.
@@ -206,8 +227,9 @@ struct Verdict {
     std::string playstation;    ///< "type1", "type2", "type3" or "unknown".
 };
 
+/// All that was found out.
 struct ProbeReport {
-    std::chrono::system_clock::time_point time;
+    std::chrono::system_clock::time_point time; ///< Of the beginning.
     std::chrono::milliseconds took{0};
     Verdict verdict;
     FamilyReport v4;
@@ -221,7 +243,7 @@ struct ProbeReport {
     std::vector<MappedPort> mapped;
     std::vector<ServerReport> servers;
     std::vector<PeerPrediction> predictions;
-    std::vector<std::string> warnings;
+    std::vector<std::string> warnings; ///< What makes the rest less sure, one line each.
 };
 
 /// "not-tested", "unsupported-by-server", "inconclusive", "likely", "proved".
@@ -230,10 +252,15 @@ struct ProbeReport {
 [[nodiscard]] NATTERJACK_API std::string_view to_string(MappingBehaviour behaviour) noexcept;
 /// "unknown", "eif", "adf", "apdf".
 [[nodiscard]] NATTERJACK_API std::string_view to_string(FilteringBehaviour behaviour) noexcept;
+/// "unknown", "paired", "arbitrary".
 [[nodiscard]] NATTERJACK_API std::string_view to_string(Pooling pooling) noexcept;
+/// "unknown", "preserving", "sequential", "block", "random".
 [[nodiscard]] NATTERJACK_API std::string_view to_string(PortPattern pattern) noexcept;
+/// "unknown", "none", "rewrites".
 [[nodiscard]] NATTERJACK_API std::string_view to_string(AddressRewriting rewriting) noexcept;
+/// "unknown", "silent", "reset", "unreachable", "refused", "accepted".
 [[nodiscard]] NATTERJACK_API std::string_view to_string(UnsolicitedSyn answer) noexcept;
+/// "unknown", "no", "external-source", "internal-source".
 [[nodiscard]] NATTERJACK_API std::string_view to_string(Hairpin hairpin) noexcept;
 /// "unknown", "no", "suspected", "yes".
 [[nodiscard]] NATTERJACK_API std::string_view to_string(Truth truth) noexcept;

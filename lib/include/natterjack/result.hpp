@@ -35,6 +35,7 @@ enum class Errc {
     Unsafe           ///< The answer would have us talk to a host that it may not choose.
 };
 
+/// "truncated", "not found", "invalid argument", ...: the name in words.
 [[nodiscard]] NATTERJACK_API std::string_view to_string(Errc code) noexcept;
 
 /// Why a call failed.
@@ -60,6 +61,7 @@ public:
     [[nodiscard]] T&& operator*() && noexcept { return std::move(*checked_value()); }
     [[nodiscard]] const T* operator->() const noexcept { return checked_value(); }
     [[nodiscard]] T* operator->() noexcept { return checked_value(); }
+    /// A copy of the value, or \a fallback.
     [[nodiscard]] T value_or(T fallback) const {
         return has_value() ? *checked_value() : std::move(fallback);
     }
