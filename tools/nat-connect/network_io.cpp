@@ -45,8 +45,10 @@ Endpoint from_glib(GSocketAddress* address) {
     char* text = g_inet_address_to_string(g_inet_socket_address_get_address(inet));
     std::string host = text;
     g_free(text);
-    if (const auto scope = g_inet_socket_address_get_scope_id(inet); scope != 0)
-        host += "%" + std::to_string(scope);
+    if (g_socket_address_get_family(address) == G_SOCKET_FAMILY_IPV6) {
+        const auto scope = g_inet_socket_address_get_scope_id(inet);
+        if (scope != 0) host += "%" + std::to_string(scope);
+    }
     const auto parsed = IpAddress::parse(host);
     if (!parsed) return {};
     return {*parsed, g_inet_socket_address_get_port(inet)};

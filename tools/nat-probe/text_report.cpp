@@ -8,7 +8,7 @@ namespace nat_probe {
 namespace {
 
 constexpr std::size_t kWidth = 100;
-constexpr std::size_t kLabel = 16;
+constexpr std::size_t kLabel = 18; // two of indent, the longest label, and one
 constexpr const char* kLink = "------";
 constexpr const char* kCut = "--//--";
 
