@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "proto/dial_back_proof.hpp"
 
-#include <string_view>
 #include <utility>
 
 #include "wire/turn.hpp"
 
 namespace natterjack {
-
-namespace {
-
-// A server answers no more than it was asked: see StunVantage.
-constexpr std::string_view kSoftware = "natterjack, which pads so as to be answered.";
-
-} // namespace
 
 DialBackProof::DialBackProof(Options options, std::function<stun::TransactionId()> new_transaction)
     : options_(std::move(options)), new_transaction_(std::move(new_transaction)) {
@@ -23,16 +15,17 @@ void DialBackProof::start(TimePoint now) {
     transaction_ = new_transaction_();
     asked_ = now;
     timer_ = RetransmitTimer();
-    timer_.start(now, now + kReadyLimit);
+    timer_.start(now, now + options_.ready_limit);
     send();
 }
 
 void DialBackProof::prove(TimePoint now, const Endpoint& external) {
     if (phase_ != Phase::Ready) return;
     external_ = external;
-    if (seen_ != external.address) {
+    if (external.address.is_unspecified()) external_.address = seen_;
+    if (seen_ != external_.address) {
         inconclusive(name() + " sees us as " + seen_.to_string() + ", not as " +
-                     external.address.to_string() + ", and connects nowhere else");
+                     external_.address.to_string() + ", and connects nowhere else");
         return;
     }
     phase_ = Phase::Dialling;
@@ -51,7 +44,7 @@ void DialBackProof::send() {
                     dial_back_value({.port = external_.port,
                                      .silent = options_.application_listens,
                                      .limit = options_.dial_limit}));
-        request.add(stun::AttributeType::Software, {kSoftware.begin(), kSoftware.end()});
+        request.add(stun::AttributeType::Software, stun::padding_software());
         if (!nonce_.empty()) request.add(stun::AttributeType::Nonce, nonce_);
     }
     outbox_ = Datagram{options_.server, stun::encode(request)};
@@ -91,12 +84,11 @@ void DialBackProof::handle_datagram(TimePoint now, const Endpoint& from, ByteVie
 void DialBackProof::take_refusal(const stun::Message& message) {
     const auto error = stun::error_code(message);
     if (!error) return;
-    const auto* nonce = message.find(stun::AttributeType::Nonce);
-    const bool challenged =
-        error->code == turn::kUnauthenticated || error->code == turn::kStaleNonce;
-    if (challenged && nonce != nullptr && nonce->value.size() <= turn::kLongestText &&
-        ++challenges_ <= kMaxChallenges) {
-        nonce_ = nonce->value;
+    const auto nonce = stun::challenging_nonce(message);
+    // Refused was what had gone out before we knew; with it, it has been sent again since.
+    if (nonce && *nonce == nonce_) return;
+    if (nonce && ++challenges_ <= kMaxChallenges) {
+        nonce_ = *nonce;
         send();
         return;
     }
@@ -150,18 +142,22 @@ void DialBackProof::proved(TimePoint now, const Endpoint& from) {
     const bool rewritten = !from.address.is_public() && options_.server.address.is_public();
     const auto level = rewritten ? ProofLevel::KnownEndpoint : level_of(from, contacted);
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now - asked_);
-    finish({Proof::Proved, level,
+    finish({Proof::Proved,
+            level,
             "a connection that " + name() + " made arrived after " + std::to_string(took.count()) +
                 " ms from " + from.to_string() + ", " +
-                (rewritten ? "its source rewritten" : in_words(level)),
+                (rewritten ? "its source rewritten" : in_words(level)) +
+                (options_.application_listens ? kTakenByApplication : ""),
+            {},
             syn_finding(UnsolicitedSyn::Accepted)});
 }
 
 void DialBackProof::inconclusive(std::string why, Finding<UnsolicitedSyn> syn) {
-    finish({Proof::Claimed, ProofLevel::None, std::move(why), std::move(syn)});
+    finish({Proof::Claimed, ProofLevel::None, std::move(why), {}, std::move(syn)});
 }
 
 void DialBackProof::finish(ProofVerdict verdict) {
+    verdict.external = external_;
     phase_ = Phase::Done;
     timer_.stop();
     outbox_.reset();

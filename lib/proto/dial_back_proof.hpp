@@ -33,6 +33,7 @@ public:
     struct Options {
         Endpoint server;
         bool application_listens = false;
+        Duration ready_limit = kReadyLimit; ///< For the first answer.
         /// How long the server is to try, at most kDialLimit.
         Duration dial_limit = kDialLimit;
         /// What other sockets of this host have sent to; it may grow. Null: nothing.
@@ -43,7 +44,7 @@ public:
 
     void start(TimePoint now);
     [[nodiscard]] bool is_ready() const { return phase_ == Phase::Ready; }
-    /// Once, when is_ready().
+    /// Once, when is_ready(). An unspecified address means that at which the server sees us.
     void prove(TimePoint now, const Endpoint& external);
 
     void handle_datagram(TimePoint now, const Endpoint& from, ByteView payload);

@@ -11,7 +11,8 @@ namespace {
 constexpr std::uint16_t kIgnored = 0xfffe; // RFC 8489 section 18.3: optional, and not assigned
 
 std::vector<std::uint8_t> encode_question(const StunConversation::Question& question,
-                                          const stun::TransactionId& id) {
+                                          const stun::TransactionId& id,
+                                          const std::vector<std::uint8_t>& nonce) {
     stun::Message message{.transaction = id};
     if (question.change) {
         message.add(stun::AttributeType::ChangeRequest,
@@ -20,6 +21,8 @@ std::vector<std::uint8_t> encode_question(const StunConversation::Question& ques
     if (question.response_port) {
         message.add(stun::AttributeType::ResponsePort,
                     stun::response_port_value(*question.response_port));
+        message.add(stun::AttributeType::Software, stun::padding_software());
+        if (!nonce.empty()) message.add(stun::AttributeType::Nonce, nonce);
     }
     if (question.padding > 0) {
         message.add(stun::AttributeType::Padding, std::vector<std::uint8_t>(question.padding));
@@ -42,7 +45,7 @@ std::size_t StunConversation::ask(const Question& question, TimePoint now, Durat
     Entry& entry = entries_.emplace_back();
     entry.question = question;
     entry.id = make_id_();
-    entry.bytes = encode_question(question, entry.id);
+    entry.bytes = encode_question(question, entry.id, {});
     entry.asked = now;
     entry.timer = RetransmitTimer(policy);
     entry.timer.start(now, now + patience);
@@ -62,9 +65,24 @@ void StunConversation::handle_datagram(const Endpoint& from, ByteView payload, T
                     [&](const Answer& each) { return each.from == from; })) {
         return;
     }
+    if (take_challenge(*entry, from, *message)) return;
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now - entry->asked);
     entry->answers.push_back({from, *std::move(message), now, took});
     entry->timer.stop();
+}
+
+// True: that is all that it says. What was on its way without the nonce is refused likewise.
+bool StunConversation::take_challenge(Entry& entry, const Endpoint& from,
+                                      const stun::Message& message) {
+    if (!entry.question.response_port || from != entry.question.to) return false;
+    const auto nonce = stun::challenging_nonce(message);
+    if (!nonce || !entry.timer.deadline()) return false;
+    if (*nonce == entry.nonce) return true;
+    if (++entry.challenges > kMaxChallenges) return false;
+    entry.nonce = *nonce;
+    entry.bytes = encode_question(entry.question, entry.id, entry.nonce);
+    outbox_.push_back({entry.question.to, entry.bytes});
+    return true;
 }
 
 void StunConversation::handle_timeout(TimePoint now) {

@@ -33,8 +33,10 @@ public:
 
     struct Question {
         Endpoint to;
-        std::optional<stun::ChangeRequest> change;  ///< RFC 5780 section 7.2.
-        std::optional<std::uint16_t> response_port; ///< RFC 5780 section 7.5.
+        std::optional<stun::ChangeRequest> change; ///< RFC 5780 section 7.2.
+        /// RFC 5780 section 7.5. A server that first wants to see that the asking address asks is
+        /// shown it: its nonce is sent back.
+        std::optional<std::uint16_t> response_port;
         /// Make the message that long, by an attribute that nobody knows and everybody ignores: a
         /// multiple of 4, 24 or more; 0: as long as it is.
         std::size_t size = 0;
@@ -71,6 +73,9 @@ public:
     [[nodiscard]] const stun::TransactionId& id(std::size_t number) const;
 
 private:
+    /// How often a server may ask for another nonce.
+    static constexpr int kMaxChallenges = 3;
+
     struct Entry {
         Question question;
         stun::TransactionId id{};
@@ -78,7 +83,11 @@ private:
         TimePoint asked;
         RetransmitTimer timer;
         std::vector<Answer> answers;
+        std::vector<std::uint8_t> nonce;
+        int challenges = 0;
     };
+
+    bool take_challenge(Entry& entry, const Endpoint& from, const stun::Message& message);
 
     MakeId make_id_;
     std::vector<Entry> entries_;

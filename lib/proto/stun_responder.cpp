@@ -29,6 +29,27 @@ bool is_known(std::uint16_t type) {
     }
 }
 
+std::vector<std::uint16_t> required_and_unknown(const stun::Message& request) {
+    std::vector<std::uint16_t> out;
+    for (const auto& attribute : request.attributes) {
+        if (!is_known(attribute.type)) out.push_back(attribute.type);
+    }
+    return out;
+}
+
+stun::Message error(const stun::Message& request, int code) {
+    stun::Message out{.kind = stun::Class::Error, .transaction = request.transaction};
+    out.add(AttributeType::ErrorCode, stun::error_code_value({code, ""}));
+    return out;
+}
+
+stun::Message unknown_attributes_error(const stun::Message& request,
+                                       const std::vector<std::uint16_t>& unknown) {
+    auto out = error(request, kUnknownAttribute);
+    out.add(AttributeType::UnknownAttributes, stun::unknown_attributes_value(unknown));
+    return out;
+}
+
 } // namespace
 
 StunResponder::StunResponder(Options options, TimePoint now)
@@ -40,30 +61,47 @@ StunResponder::StunResponder(Options options, TimePoint now)
 
 void StunResponder::handle_datagram(TimePoint now, std::size_t at, const Endpoint& from,
                                     ByteView payload) {
-    if (from.port == 0 || at >= options_.endpoints.size()) return;
+    if (const auto request = take(now, at, from, payload)) answer(*request, now);
+}
+
+std::optional<StunResponder::Request> StunResponder::take(TimePoint now, std::size_t at,
+                                                          const Endpoint& from, ByteView payload) {
+    if (from.port == 0 || at >= options_.endpoints.size()) return std::nullopt;
     auto message = stun::decode(payload);
     if (!message || message->kind != stun::Class::Request || message->method != stun::kBinding) {
-        return;
+        return std::nullopt;
     }
-    if (!answers_.allow(from.address, now)) return;
-    answer({at, from, *std::move(message), payload.size()}, now);
+    if (!answers_.allow(from.address, now)) return std::nullopt;
+    return Request{at, from, *std::move(message), payload.size()};
+}
+
+// Who asks for what only datagrams can carry is told so, and what else is not known is named.
+std::optional<std::vector<std::uint8_t>> StunResponder::answer_in_stream(TimePoint now,
+                                                                         std::size_t at,
+                                                                         const Endpoint& from,
+                                                                         ByteView payload) {
+    const auto request = take(now, at, from, payload);
+    if (!request) return std::nullopt;
+    const auto& message = request->message;
+    const bool elsewhere = message.find(AttributeType::ChangeRequest) != nullptr ||
+                           message.find(AttributeType::ResponsePort) != nullptr ||
+                           message.find(static_cast<AttributeType>(DialBack::kType)) != nullptr;
+    if (const auto unknown = required_and_unknown(message); !unknown.empty()) {
+        return stun::encode(unknown_attributes_error(message, unknown));
+    }
+    return stun::encode(elsewhere ? error(message, turn::kBadRequest) : success(*request, at));
 }
 
 void StunResponder::answer(const Request& request, TimePoint now) {
     const auto& message = request.message;
-    std::vector<std::uint16_t> unknown;
-    for (const auto& attribute : message.attributes) {
-        if (!is_known(attribute.type)) unknown.push_back(attribute.type);
-    }
+    auto unknown = required_and_unknown(message);
     const auto change = stun::change_request(message);
     const bool changes = change && (change->address || change->port);
     if (changes && change->address && !has_second_address()) {
         unknown.push_back(static_cast<std::uint16_t>(AttributeType::ChangeRequest));
     }
     if (!unknown.empty()) {
-        refuse(request, kUnknownAttribute,
-               stun::Attribute{static_cast<std::uint16_t>(AttributeType::UnknownAttributes),
-                               stun::unknown_attributes_value(unknown)});
+        refuse(request, unknown_attributes_error(message, unknown));
         return;
     }
     const auto port = stun::response_port(message);
@@ -72,13 +110,14 @@ void StunResponder::answer(const Request& request, TimePoint now) {
         return !value && value.error().code == Errc::Malformed;
     };
     if (is_bad(change) || is_bad(port) || is_bad(dial_wanted) || (port && *port == 0)) {
-        refuse(request, turn::kBadRequest, std::nullopt);
+        refuse(request, error(message, turn::kBadRequest));
         return;
     }
     std::size_t out = request.at;
     if (change && change->port) out ^= kOtherPort;
     if (change && change->address) out ^= kOtherAddress;
-    if (!port && !dial_wanted) {
+    const bool back = !port || *port == request.from.port; // to where it was asked from
+    if (back && !dial_wanted) {
         send(out, request.from, success(request, out));
         return;
     }
@@ -128,14 +167,15 @@ void StunResponder::handle_dialled(std::uint64_t id, const Dialled& dialled) {
     const Request request{
         pending.at, pending.asker, {.transaction = pending.transaction}, pending.request_size};
     if (dialled.answer == UnsolicitedSyn::Unknown) {
-        refuse(request, kServerError, std::nullopt);
+        refuse(request, error(request.message, kServerError));
         return;
     }
     auto dial = pending.dial;
     dial.answer = dialled.answer;
     if (dial.answer != UnsolicitedSyn::Accepted) {
-        refuse(request, turn::kConnectionTimeoutOrFailure,
-               stun::Attribute{DialBack::kType, dial_back_value(dial)});
+        auto failed = error(request.message, turn::kConnectionTimeoutOrFailure);
+        failed.add(static_cast<AttributeType>(DialBack::kType), dial_back_value(dial));
+        refuse(request, std::move(failed));
         return;
     }
     stun::Message message{.kind = stun::Class::Success, .transaction = pending.transaction};
@@ -154,9 +194,10 @@ bool StunResponder::is_validated(const Request& request, TimePoint now) {
             if (given->value == nonce(request.from.address, each)) return true;
         }
     }
-    refuse(request, given == nullptr ? turn::kUnauthenticated : turn::kStaleNonce,
-           stun::Attribute{static_cast<std::uint16_t>(AttributeType::Nonce),
-                           nonce(request.from.address, slot)});
+    auto challenge =
+        error(request.message, given == nullptr ? turn::kUnauthenticated : turn::kStaleNonce);
+    challenge.add(AttributeType::Nonce, nonce(request.from.address, slot));
+    refuse(request, std::move(challenge));
     return false;
 }
 
@@ -176,10 +217,7 @@ std::vector<std::uint8_t> StunResponder::nonce(const IpAddress& address, std::in
 }
 
 // Never longer than the request: what does not fit is left out, and then there is no answer.
-void StunResponder::refuse(const Request& request, int code, std::optional<stun::Attribute> more) {
-    stun::Message message{.kind = stun::Class::Error, .transaction = request.message.transaction};
-    message.add(AttributeType::ErrorCode, stun::error_code_value({code, ""}));
-    if (more) message.attributes.push_back(*std::move(more));
+void StunResponder::refuse(const Request& request, stun::Message message) {
     if (stun::encode(message).size() > request.size) message.attributes.resize(1);
     if (stun::encode(message).size() > request.size) return;
     send(request.at, request.from, message);

@@ -68,6 +68,10 @@ public:
 
     /// A datagram that came to our endpoint number \a at.
     void handle_datagram(TimePoint now, std::size_t at, const Endpoint& from, ByteView payload);
+    /// A request that came over a TCP connection to our endpoint number \a at, for the same
+    /// connection; empty: no answer. Nothing goes elsewhere (RFC 5780 section 6.1).
+    [[nodiscard]] std::optional<std::vector<std::uint8_t>>
+    answer_in_stream(TimePoint now, std::size_t at, const Endpoint& from, ByteView payload);
     /// What became of a connection, once.
     void handle_dialled(std::uint64_t id, const Dialled& dialled);
 
@@ -89,11 +93,13 @@ private:
         std::size_t size = 0;
     };
 
+    [[nodiscard]] std::optional<Request> take(TimePoint now, std::size_t at, const Endpoint& from,
+                                              ByteView payload);
     void answer(const Request& request, TimePoint now);
     void knock(const Request& request, std::size_t out, std::uint16_t port);
     void dial(const Request& request, const DialBack& wanted);
     [[nodiscard]] bool is_validated(const Request& request, TimePoint now);
-    void refuse(const Request& request, int code, std::optional<stun::Attribute> more);
+    void refuse(const Request& request, stun::Message message);
     void send(std::size_t out, const Endpoint& to, const stun::Message& message);
     [[nodiscard]] stun::Message success(const Request& request, std::size_t out) const;
     [[nodiscard]] std::vector<std::uint8_t> nonce(const IpAddress& address,

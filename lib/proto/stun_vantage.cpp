@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "proto/stun_vantage.hpp"
 
-#include <string_view>
 #include <utility>
 
 #include "wire/turn.hpp"
@@ -12,11 +11,6 @@ namespace {
 
 constexpr int kUnknownAttribute = 420; // RFC 8489 section 14.8
 
-// With it a request is longer than any answer to it, so that a server may refuse to answer more
-// than it was asked: 44 bytes, of at most 128 characters (RFC 8489 section 14.14). PADDING would
-// say the same, but servers refuse it beside RESPONSE-PORT (RFC 5780 section 7.5).
-constexpr std::string_view kSoftware = "natterjack, which pads so as to be answered.";
-
 bool is_usable(const Endpoint& other, const Endpoint& server) {
     const auto& address = other.address;
     return address != server.address && other.port != server.port && other.port != 0 &&
@@ -26,8 +20,9 @@ bool is_usable(const Endpoint& other, const Endpoint& server) {
 
 } // namespace
 
-StunVantage::StunVantage(Endpoint server, std::function<stun::TransactionId()> new_transaction)
-    : server_(server), new_transaction_(std::move(new_transaction)) {
+StunVantage::StunVantage(Endpoint server, std::function<stun::TransactionId()> new_transaction,
+                         Duration ready_limit)
+    : server_(server), new_transaction_(std::move(new_transaction)), ready_limit_(ready_limit) {
     contacted_.push_back(server);
 }
 
@@ -43,7 +38,7 @@ void StunVantage::ask(TimePoint now, ProofSocket socket) {
     binding_ = new_transaction_();
     binding_socket_ = socket;
     timer_ = RetransmitTimer();
-    timer_.start(now, now + kReadyLimit);
+    timer_.start(now, now + ready_limit_);
     outbox_.push_back({socket, {server_, stun::encode({.transaction = binding_})}});
 }
 
@@ -78,7 +73,7 @@ void StunVantage::send_knock(const KnockId& id, const Knock& knock) {
         request.add(stun::AttributeType::ChangeRequest, stun::change_request_value(*knock.change));
     }
     request.add(stun::AttributeType::ResponsePort, stun::response_port_value(knock.port));
-    request.add(stun::AttributeType::Software, {kSoftware.begin(), kSoftware.end()});
+    request.add(stun::AttributeType::Software, stun::padding_software());
     if (!nonce_.empty()) request.add(stun::AttributeType::Nonce, nonce_);
     outbox_.push_back({ProofSocket::Asker, {server_, stun::encode(request)}});
 }
@@ -129,12 +124,11 @@ void StunVantage::take_binding(ProofSocket socket, const stun::Message& message)
 void StunVantage::take_refusal(const KnockId& id, Knock& knock, const stun::Message& message) {
     const auto error = stun::error_code(message);
     if (!error) return;
-    const auto* nonce = message.find(stun::AttributeType::Nonce);
-    const bool challenged =
-        error->code == turn::kUnauthenticated || error->code == turn::kStaleNonce;
-    if (challenged && nonce != nullptr && nonce->value.size() <= turn::kLongestText &&
-        ++challenges_ <= kMaxChallenges) {
-        nonce_ = nonce->value; // it wants to see that we get what it sends to our address
+    const auto nonce = stun::challenging_nonce(message);
+    // Refused was what had gone out before we knew; with it, it has been sent again since.
+    if (nonce && *nonce == nonce_) return;
+    if (nonce && ++challenges_ <= kMaxChallenges) {
+        nonce_ = *nonce; // it wants to see that we get what it sends to our address
         send_knock(id, knock);
         return;
     }

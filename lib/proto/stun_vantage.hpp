@@ -19,12 +19,13 @@ namespace natterjack {
 /// switched off do.
 class StunVantage final : public Vantage {
 public:
-    /// How long the server's first answer is waited for.
+    /// How long an answer is waited for, if nothing else is said.
     static constexpr Duration kReadyLimit{1000};
     /// How often it may ask for another nonce.
     static constexpr int kMaxChallenges = 3;
 
-    StunVantage(Endpoint server, std::function<stun::TransactionId()> new_transaction);
+    StunVantage(Endpoint server, std::function<stun::TransactionId()> new_transaction,
+                Duration ready_limit = kReadyLimit);
 
     void start(TimePoint now) override;
     void handle_datagram(TimePoint now, ProofSocket socket, const Endpoint& from,
@@ -53,6 +54,7 @@ private:
 
     Endpoint server_;
     std::function<stun::TransactionId()> new_transaction_;
+    Duration ready_limit_;
     stun::TransactionId binding_{}; // of the plain request under way
     ProofSocket binding_socket_ = ProofSocket::Asker;
     RetransmitTimer timer_;

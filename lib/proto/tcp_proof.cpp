@@ -13,6 +13,7 @@ constexpr int kEnoughFailures = 2;
 
 TurnClient::Options client_options(const TcpProof::Options& options) {
     return {.relayed = Transport::Tcp,
+            .ipv6 = !options.server.address.is_v4(),
             .reliable = true,
             .user = options.user,
             .password = options.password,
@@ -37,9 +38,10 @@ void TcpProof::start(TimePoint now) {
 void TcpProof::prove(TimePoint now, const Endpoint& external) {
     if (result_ || phase_ != Phase::Ready) return;
     external_ = external;
-    if (seen_ != external.address) {
+    if (external.address.is_unspecified()) external_.address = seen_;
+    if (seen_ != external_.address) {
         inconclusive(name() + " sees us as " + seen_.to_string() + ", not as " +
-                     external.address.to_string() + ", and connects nowhere else");
+                     external_.address.to_string() + ", and connects nowhere else");
         return;
     }
     asked_ = now;
@@ -228,9 +230,11 @@ void TcpProof::settle_failure(TimePoint now) {
     } else if (control_ == Control::Works && failures_ < kEnoughFailures) {
         connect(now);
     } else if (control_ == Control::Works) {
-        finish({Proof::Refuted, ProofLevel::None,
+        finish({Proof::Refuted,
+                ProofLevel::None,
                 name() + " cannot connect to " + external_.to_string() +
                     ", tried repeatedly, while its connection elsewhere succeeds",
+                {},
                 syn_finding(answer_)});
     }
 }
@@ -247,15 +251,20 @@ void TcpProof::proved(TimePoint now, const Endpoint& from) {
                     std::to_string(took.count()) + " ms";
     evidence += rewritten ? ", its source rewritten to " + from.to_string()
                           : " from " + from.to_string() + ", " + in_words(level);
-    finish({Proof::Proved, level, std::move(evidence), syn_finding(UnsolicitedSyn::Accepted)});
+    if (options_.application_listens) evidence += kTakenByApplication;
+    finish({Proof::Proved, level, std::move(evidence), {}, syn_finding(UnsolicitedSyn::Accepted)});
 }
 
 void TcpProof::inconclusive(std::string why) {
-    finish(
-        {Proof::Claimed, ProofLevel::None, std::move(why), syn_finding(UnsolicitedSyn::Unknown)});
+    finish({Proof::Claimed,
+            ProofLevel::None,
+            std::move(why),
+            {},
+            syn_finding(UnsolicitedSyn::Unknown)});
 }
 
 void TcpProof::finish(ProofVerdict verdict) {
+    verdict.external = external_;
     phase_ = Phase::Done;
     patience_.reset();
     limit_.reset();

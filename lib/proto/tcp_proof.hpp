@@ -53,7 +53,7 @@ public:
     /// The first connection to the server stands.
     void start(TimePoint now);
     [[nodiscard]] bool is_ready() const { return phase_ == Phase::Ready; }
-    /// Once, when is_ready().
+    /// Once, when is_ready(). An unspecified address means that at which the server sees us.
     void prove(TimePoint now, const Endpoint& external);
 
     /// Bytes of the first connection to the server, as they come.

@@ -14,6 +14,10 @@ void TurnClient::start(TimePoint now) {
     stun::Message allocate{.method = turn::kAllocate};
     allocate.add(stun::AttributeType::RequestedTransport,
                  turn::requested_transport_value(options_.relayed));
+    if (options_.ipv6) {
+        allocate.add(stun::AttributeType::RequestedAddressFamily,
+                     turn::requested_family_value(false));
+    }
     allocate.add(stun::AttributeType::Lifetime, turn::lifetime_value(options_.lifetime));
     ask(now, Kind::Allocate, std::move(allocate), std::nullopt, options_.request_limit);
 }

@@ -28,6 +28,7 @@ public:
         /// Between the server and the peers. TCP needs TCP to the server too (RFC 6062
         /// section 4.1).
         Transport relayed = Transport::Udp;
+        bool ipv6 = false;     ///< Of that family the relayed address is to be, as are the peers.
         bool reliable = false; ///< Between us and the server: TCP.
         std::string user;
         std::string password;

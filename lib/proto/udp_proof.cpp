@@ -14,19 +14,26 @@ UdpProof::UdpProof(std::unique_ptr<Vantage> vantage,
 }
 
 void UdpProof::start(TimePoint now) {
+    asked_ = now;
     vantage_->start(now);
     advance(now);
+}
+
+// A knock may take two round trips: the server first wants to see that the asking address asks.
+Duration UdpProof::patience(Duration least) const {
+    return std::max(least, 2 * pace_ + least / 2);
 }
 
 void UdpProof::prove(TimePoint now, const Endpoint& external) {
     if (result_ || phase_ != Phase::Ready) return;
     external_ = external;
-    if (**vantage_->ready() != external.address) {
+    if (external.address.is_unspecified()) external_.address = **vantage_->ready();
+    if (**vantage_->ready() != external_.address) {
         inconclusive(vantage_->name() + " sees us as " + (*vantage_->ready())->to_string() +
-                     ", not as " + external.address.to_string() + ", and knocks nowhere else");
+                     ", not as " + external_.address.to_string() + ", and knocks nowhere else");
         return;
     }
-    enter_knocks(now, Phase::First, external, kKnockLimit);
+    enter_knocks(now, Phase::First, external_, kKnockLimit);
 }
 
 void UdpProof::handle_datagram(TimePoint now, ProofSocket socket, const Endpoint& from,
@@ -55,6 +62,7 @@ void UdpProof::advance(TimePoint now) {
     if (result_) return;
     if (phase_ == Phase::Preparing && vantage_->ready()) {
         const auto& ready = *vantage_->ready();
+        pace_ = std::chrono::duration_cast<Duration>(now - asked_);
         if (!ready) {
             inconclusive(ready.error().message);
         } else if (options_.early_port != 0) {
@@ -75,7 +83,7 @@ void UdpProof::enter_knocks(TimePoint now, Phase phase, const Endpoint& target, 
     plain_ = new_transaction_();
     asked_ = now;
     timer_ = RetransmitTimer();
-    timer_.start(now, now + limit);
+    timer_.start(now, now + patience(limit));
     knock(now);
 }
 
@@ -152,6 +160,7 @@ void UdpProof::inconclusive(std::string why) {
 }
 
 void UdpProof::finish(ProofVerdict verdict) {
+    verdict.external = external_;
     phase_ = Phase::Done;
     timer_.stop();
     vantage_->close();

@@ -26,9 +26,11 @@ namespace natterjack {
 /// The knock before the mapping: what gets in then was let in by something else, a hole that
 /// earlier traffic of the port has left or an older mapping, and its getting in later would prove
 /// nothing about the new one.
+///
+/// A slow link is given its time: every limit grows with how long the server's first answer took.
 class UdpProof {
 public:
-    /// Knocks at 0, 100, 300 and 700 ms; then the last one has its time to arrive.
+    /// At least. Knocks at 0, 100, 300 and 700 ms; then the last one has its time to arrive.
     static constexpr Duration kKnockLimit{1500};
     /// Before the mapping, when nothing is expected: 0, 100 and 300 ms.
     static constexpr Duration kEarlyLimit{500};
@@ -49,7 +51,8 @@ public:
     [[nodiscard]] bool is_ready() const {
         return phase_ != Phase::Preparing && phase_ != Phase::Early;
     }
-    /// Once, when is_ready(). Does nothing when there is a result already.
+    /// Once, when is_ready(). Does nothing when there is a result already. An unspecified address
+    /// means that at which the server sees us.
     void prove(TimePoint now, const Endpoint& external);
 
     void handle_datagram(TimePoint now, ProofSocket socket, const Endpoint& from, ByteView payload);
@@ -67,6 +70,7 @@ private:
     void advance(TimePoint now);
     void enter_knocks(TimePoint now, Phase phase, const Endpoint& target, Duration limit);
     void knock(TimePoint now);
+    [[nodiscard]] Duration patience(Duration least) const;
     void time_is_up(TimePoint now);
     void take_knock(TimePoint now, ProofSocket socket, const Endpoint& from, const KnockId& id);
     void proved(TimePoint now, const Endpoint& from);
@@ -82,6 +86,7 @@ private:
     KnockId from_elsewhere_{};
     KnockId plain_{};
     TimePoint asked_;
+    Duration pace_{0}; // from the first question until the server could be asked to knock
     RetransmitTimer timer_;
     std::optional<Endpoint> early_from_; // what came before the mapping, and from where
     std::optional<ProofVerdict> result_;

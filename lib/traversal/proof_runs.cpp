@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "traversal/proof_runs.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "net/follow_deadline.hpp"
@@ -257,6 +258,7 @@ public:
         : parts_(std::move(parts)),
           proof_({.server = server,
                   .application_listens = parts_.application_listens,
+                  .ready_limit = parts_.ready_limit,
                   .dial_limit = parts_.connect_limit.count() > 0 ? parts_.connect_limit
                                                                  : DialBackProof::kDialLimit,
                   .contacted = parts_.contacted},
@@ -319,16 +321,18 @@ std::unique_ptr<ProofRun> make_dial_back_run(ProofRunParts parts, const Endpoint
 }
 
 std::unique_ptr<ProofRun> make_stun_run(ProofRunParts parts, const Endpoint& server) {
-    return std::make_unique<UdpRun>(std::move(parts),
-                                    std::make_unique<StunVantage>(server, new_transaction), server,
-                                    Transport::Udp, false);
+    auto vantage = std::make_unique<StunVantage>(server, new_transaction, parts.ready_limit);
+    return std::make_unique<UdpRun>(std::move(parts), std::move(vantage), server, Transport::Udp,
+                                    false);
 }
 
 std::unique_ptr<ProofRun> make_turn_run(ProofRunParts parts, const Endpoint& server,
                                         const TurnServer& login) {
-    TurnClient::Options options{.reliable = login.transport == Transport::Tcp,
+    TurnClient::Options options{.ipv6 = !server.address.is_v4(),
+                                .reliable = login.transport == Transport::Tcp,
                                 .user = login.user,
                                 .password = login.password};
+    options.request_limit = std::max(options.request_limit, parts.ready_limit);
     return std::make_unique<UdpRun>(
         std::move(parts), std::make_unique<TurnVantage>(server, std::move(options), crypto()),
         server, login.transport, true);

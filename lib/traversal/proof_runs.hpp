@@ -27,6 +27,7 @@ struct ProofRunParts {
     unsigned interface = 0;
     std::uint16_t early_port = 0;     ///< UDP: as UdpProof::Options.
     bool application_listens = false; ///< TCP.
+    Duration ready_limit{1000};       ///< For a server's first answer.
     Duration connect_limit{0};        ///< TCP: how long a server tries; 0: as long as proofs need.
     std::shared_ptr<const std::vector<Endpoint>> contacted;
     std::function<void()> on_change;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <cerrno>
+#include <list>
 #include <map>
 #include <utility>
 #include <vector>
@@ -12,10 +14,18 @@
 #include "net/tcp_stream.hpp"
 #include "net/udp_socket.hpp"
 #include "proto/stun_responder.hpp"
+#include "wire/turn.hpp"
 
 namespace natterjack {
 
 namespace {
+
+// Connections of those who ask. Behind one address there may be many hosts.
+constexpr std::size_t kMaxGuests = 256;
+constexpr std::ptrdiff_t kMaxGuestsEach = 16;
+// RFC 8489 section 6.2.2 leaves it to who asks to end a connection; who asks nothing is not waited
+// for.
+constexpr Duration kGuestIdle{10'000};
 
 // What a host of ours says about a connection, such as that it has no neighbour or no route of that
 // kind, is no answer of the other side's.
@@ -29,6 +39,18 @@ UnsolicitedSyn answer_of(const net::TcpStream& stream, const Error& error) {
 
 } // namespace
 
+/// A connection that somebody has made to ask.
+struct Guest {
+    Guest(const Loop& loop, std::unique_ptr<net::TcpStream> its_stream, const Endpoint& its_end,
+          std::size_t where)
+        : stream(std::move(its_stream)), from(its_end), at(where), limit(loop) {}
+    std::unique_ptr<net::TcpStream> stream;
+    Endpoint from;
+    std::size_t at; // which of our endpoints
+    turn::StreamSplitter splitter;
+    net::Timer limit;
+};
+
 class ProofServer::State {
 public:
     State(Loop loop, std::vector<std::unique_ptr<net::UdpSocket>> sockets)
@@ -39,6 +61,20 @@ public:
                 pump();
             });
         }
+    }
+
+    /// Takes connections at each of our endpoints, too.
+    Result<void> listen() {
+        for (std::size_t i = 0; i < sockets_.size(); ++i) {
+            auto listener = net::TcpListener::open(
+                loop_, sockets_[i]->local(),
+                [this, i](std::unique_ptr<net::TcpStream> stream, const Endpoint& from) {
+                    take(std::move(stream), from, i);
+                });
+            if (!listener) return listener.error();
+            listeners_.push_back(*std::move(listener));
+        }
+        return {};
     }
 
     [[nodiscard]] Endpoint local() const { return sockets_.front()->local(); }
@@ -64,6 +100,38 @@ private:
             (void)sockets_[answer->from]->send(to, payload); // a loss like any other
         }
         while (const auto dial = responder_.poll_dial()) start(*dial);
+    }
+
+    // One too many is closed at once.
+    void take(std::unique_ptr<net::TcpStream> stream, const Endpoint& from, std::size_t at) {
+        const auto of_this_address =
+            std::count_if(guests_.begin(), guests_.end(),
+                          [&](const Guest& each) { return each.from.address == from.address; });
+        if (guests_.size() >= kMaxGuests || of_this_address >= kMaxGuestsEach) return;
+        guests_.emplace_front(loop_, std::move(stream), from, at);
+        const auto guest = guests_.begin();
+        guest->limit.start_after(kGuestIdle, [this, guest] { guests_.erase(guest); });
+        guest->stream->set_handlers(
+            {.on_open = {},
+             .on_bytes =
+                 [this, guest](ByteView bytes) {
+                     if (!serve(guest, bytes)) guests_.erase(guest);
+                 },
+             .on_end = [this, guest](const Error&) { guests_.erase(guest); }});
+    }
+
+    // False: it speaks something else, or does not read.
+    bool serve(std::list<Guest>::iterator guest, ByteView bytes) {
+        guest->splitter.append(bytes);
+        for (;;) {
+            const auto request = guest->splitter.next();
+            if (!request) return false;
+            if (!*request) return true;
+            guest->limit.start_after(kGuestIdle, [this, guest] { guests_.erase(guest); });
+            const auto answer =
+                responder_.answer_in_stream(net::now(), guest->at, guest->from, **request);
+            if (answer && !guest->stream->send(*answer)) return false;
+        }
     }
 
     void start(const StunResponder::Dial& dial) {
@@ -102,7 +170,9 @@ private:
 
     Loop loop_;
     std::vector<std::unique_ptr<net::UdpSocket>> sockets_;
+    std::vector<std::unique_ptr<net::TcpListener>> listeners_;
     StunResponder responder_;
+    std::list<Guest> guests_;
     std::map<std::uint64_t, Dialling> dials_;
 };
 
@@ -131,7 +201,9 @@ Result<ProofServer> ProofServer::create(const Loop& loop, const ProofServerOptio
             if (auto opened = open({*options.second, each}); !opened) return opened.error();
         }
     }
-    return ProofServer(std::make_unique<State>(loop, std::move(sockets)));
+    auto state = std::make_unique<State>(loop, std::move(sockets));
+    if (auto listening = state->listen(); !listening) return listening.error();
+    return ProofServer(std::move(state));
 }
 
 ProofServer::ProofServer(std::unique_ptr<State> state) : state_(std::move(state)) {

@@ -2,15 +2,20 @@
 #include "traversal/prover.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace natterjack {
 
 namespace {
 
-// How long the mapping waits for servers: a knock in vain takes half a second once a server has
-// answered. Longer only when none is ready by then.
+// Once a server is ready, the others have as long again, and this at least: a knock in vain takes
+// half a second once a server has answered.
 constexpr Duration kReadyLimit{800};
+// For the first answer of a server: a third of the time that there is, within these. Where all are
+// dead the mapping waits as long as that.
+constexpr Duration kLeastForAnswer{1000};
+constexpr Duration kMostForAnswer{3000};
 // Connections that the listener takes while a server's is awaited; more are strangers'.
 constexpr std::size_t kMaxAccepted = 16;
 // A token, or the message of a server that has dialled back, is no longer.
@@ -27,7 +32,6 @@ Prover::Prover(Loop loop, Request request, TimePoint deadline)
       ready_timer_(loop_),
       end_timer_(loop_) {
     end_timer_.start_at(deadline_, [this] { check(); });
-    ready_timer_.start_at(started_ + kReadyLimit, [this] { check(); });
     if (const auto listening = listen(); !listening) {
         troubles_.push_back(listening.error().message);
         return;
@@ -74,7 +78,10 @@ Result<void> Prover::listen() {
     auto socket = net::UdpSocket::open(loop_, {.bind = at, .interface = request_.interface});
     if (!socket) {
         auto error = socket.error();
-        error.message += ": to be proved, the port must not be in use yet";
+        if (error.detail == EADDRINUSE) {
+            error.message += ": to be proved, a UDP port must not be in use; end the program that "
+                             "has it while this runs";
+        }
         return error;
     }
     udp_listener_ = *std::move(socket);
@@ -91,6 +98,9 @@ ProofRunParts Prover::parts() {
             .interface = request_.interface,
             .early_port = request_.early_port,
             .application_listens = application_listens_,
+            .ready_limit =
+                std::clamp(std::chrono::duration_cast<Duration>(deadline_ - started_) / 3,
+                           kLeastForAnswer, kMostForAnswer),
             .connect_limit = request_.connect_limit,
             .contacted = contacted_,
             .on_change = [this] { check(); }};
@@ -167,17 +177,19 @@ void Prover::look() {
     if (auto found = verdict(late)) settle(*std::move(found));
 }
 
-bool Prover::is_ready() const {
+bool Prover::is_ready() {
     if (request_.early_port == 0 || request_.transport == Transport::Tcp) return true;
-    const bool in_time = net::now() < started_ + kReadyLimit;
-    bool one = false;
+    const auto now = net::now();
     bool all = unresolved_ == 0;
     for (const auto& each : runs_) {
         const bool ready = each.run->is_ready();
-        one = one || ready;
+        if (ready && !others_until_) {
+            others_until_ = std::max(started_ + kReadyLimit, now + (now - started_));
+            ready_timer_.start_at(*others_until_, [this] { check(); });
+        }
         all = all && (ready || each.run->result());
     }
-    return all || (one && !in_time) || net::now() >= deadline_;
+    return all || (others_until_ && now >= *others_until_) || now >= deadline_;
 }
 
 void Prover::start_proofs() {
@@ -202,6 +214,7 @@ void Prover::start_proofs() {
 std::optional<ProofVerdict> Prover::verdict(bool final) const {
     std::optional<ProofVerdict> refuted;
     Finding<UnsolicitedSyn> syn;
+    Endpoint external;
     bool pending = unresolved_ > 0;
     std::string reasons;
     const auto add_reason = [&](const std::string& reason) {
@@ -215,6 +228,7 @@ std::optional<ProofVerdict> Prover::verdict(bool final) const {
             continue;
         }
         if (result->proof == Proof::Proved) return *result;
+        if (external == Endpoint()) external = result->external;
         if (result->syn.confidence > syn.confidence) syn = result->syn;
         if (result->proof == Proof::Refuted) refuted = *result;
         if (result->proof == Proof::Claimed) add_reason(result->evidence);
@@ -224,7 +238,8 @@ std::optional<ProofVerdict> Prover::verdict(bool final) const {
     if (refuted) return refuted;
     if (pending) add_reason("the time was over before there was an answer");
     if (reasons.empty()) reasons = "no server was ready in time";
-    return ProofVerdict{Proof::Claimed, ProofLevel::None, std::move(reasons), std::move(syn)};
+    return ProofVerdict{Proof::Claimed, ProofLevel::None, std::move(reasons), external,
+                        std::move(syn)};
 }
 
 void Prover::settle(ProofVerdict verdict) {

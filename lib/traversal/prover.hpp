@@ -47,7 +47,8 @@ public:
     /// Calls \a handler once, never before returning: from then on the mapping may be made. A
     /// server that is not ready by then is not waited for.
     void when_ready(std::function<void()> handler);
-    /// Tries \a external, once. Calls \a handler once, never before returning.
+    /// Tries \a external, once; with an unspecified address, the one at which each server sees us.
+    /// Calls \a handler once, never before returning.
     void prove(const Endpoint& external, std::function<void(ProofVerdict)> handler);
 
 private:
@@ -64,7 +65,7 @@ private:
     void check();
     void look();
     void start_proofs();
-    [[nodiscard]] bool is_ready() const;
+    [[nodiscard]] bool is_ready();
     void settle(ProofVerdict verdict);
     [[nodiscard]] std::optional<ProofVerdict> verdict(bool final) const;
     [[nodiscard]] ProofRunParts parts();
@@ -89,7 +90,8 @@ private:
     std::function<void()> on_ready_;
     std::function<void(ProofVerdict)> on_verdict_;
     std::optional<Endpoint> external_;
-    net::Timer check_timer_; // the loop's next turn
+    std::optional<TimePoint> others_until_; // one is ready
+    net::Timer check_timer_;                // the loop's next turn
     net::Timer ready_timer_;
     net::Timer end_timer_;
 };

@@ -356,4 +356,27 @@ bool has_fingerprint(ByteView datagram) {
     return ByteReader(last.value).read<std::uint32_t>() == (crc32(before) ^ kFingerprintMask);
 }
 
+std::vector<std::uint8_t> padding_software() {
+    // At most 128 characters (section 14.14). PADDING would say the same, but servers refuse it
+    // beside RESPONSE-PORT (RFC 5780 section 7.5).
+    constexpr std::string_view kText = "natterjack, which pads so as to be answered.";
+    return {kText.begin(), kText.end()};
+}
+
+std::optional<std::vector<std::uint8_t>> challenging_nonce(const Message& message) {
+    constexpr int kUnauthenticated = 401;
+    constexpr int kStaleNonce = 438;
+    constexpr std::size_t kLongest = 763; // bytes, section 14.10
+    if (message.kind != Class::Error) return std::nullopt;
+    const auto error = error_code(message);
+    const auto* nonce = message.find(AttributeType::Nonce);
+    if (!error || (error->code != kUnauthenticated && error->code != kStaleNonce)) {
+        return std::nullopt;
+    }
+    if (nonce == nullptr || nonce->value.empty() || nonce->value.size() > kLongest) {
+        return std::nullopt;
+    }
+    return nonce->value;
+}
+
 } // namespace natterjack::stun

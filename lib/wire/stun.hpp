@@ -46,6 +46,7 @@ enum class AttributeType : std::uint16_t {
     Realm = 0x0014,
     Nonce = 0x0015,
     XorRelayedAddress = 0x0016,
+    RequestedAddressFamily = 0x0017,
     RequestedTransport = 0x0019,
     XorMappedAddress = 0x0020,
     Padding = 0x0026,
@@ -178,5 +179,13 @@ void add_fingerprint(Message& message);
 [[nodiscard]] bool has_integrity(ByteView datagram, ByteView key, HmacSha1 hmac);
 /// True when \a datagram is STUN and ends with a FINGERPRINT that fits.
 [[nodiscard]] bool has_fingerprint(ByteView datagram);
+
+/// A SOFTWARE value that makes a request long enough for its answer: careful servers answer to
+/// another port no more than they were asked.
+[[nodiscard]] std::vector<std::uint8_t> padding_software();
+
+/// The nonce by which a server without accounts wants to see that the asking address asks: of an
+/// error 401 or 438 (RFC 8489 section 9.2). Empty: it is none, or longer than section 14.10 allows.
+[[nodiscard]] std::optional<std::vector<std::uint8_t>> challenging_nonce(const Message& message);
 
 } // namespace natterjack::stun

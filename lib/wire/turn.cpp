@@ -7,6 +7,8 @@ namespace natterjack::turn {
 
 namespace {
 
+constexpr std::uint8_t kFamilyV4 = 1; // RFC 8489 section 14.1
+constexpr std::uint8_t kFamilyV6 = 2;
 constexpr std::uint8_t kProtocolTcp = 6; // RFC 6062 section 6.2.2, IANA's protocol numbers
 constexpr std::uint8_t kProtocolUdp = 17;
 
@@ -35,6 +37,21 @@ std::vector<std::uint8_t> number_value(std::uint32_t value) {
 
 std::vector<std::uint8_t> requested_transport_value(Transport transport) {
     return {transport == Transport::Tcp ? kProtocolTcp : kProtocolUdp, 0, 0, 0};
+}
+
+std::vector<std::uint8_t> requested_family_value(bool v4) {
+    return {v4 ? kFamilyV4 : kFamilyV6, 0, 0, 0};
+}
+
+Result<bool> requested_family_is_v4(const stun::Message& message) {
+    const auto value = read_number(message, stun::AttributeType::RequestedAddressFamily,
+                                   "REQUESTED-ADDRESS-FAMILY");
+    if (!value) return value.error();
+    switch (*value >> 24U) { // the other three bytes are reserved
+    case kFamilyV4: return true;
+    case kFamilyV6: return false;
+    default: return Error{Errc::Unsupported, "REQUESTED-ADDRESS-FAMILY: neither IPv4 nor IPv6"};
+    }
 }
 
 Result<Transport> requested_transport(const stun::Message& message) {

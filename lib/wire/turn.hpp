@@ -46,6 +46,14 @@ inline constexpr std::size_t kLongestText = 763;
 /// \retval Errc::Unsupported  neither UDP nor TCP
 [[nodiscard]] Result<Transport> requested_transport(const stun::Message& message);
 
+/// Of which family the relayed address is to be; IPv4 if nothing is said (RFC 8656 section 18.6).
+[[nodiscard]] std::vector<std::uint8_t> requested_family_value(bool v4);
+/// True: IPv4.
+/// \retval Errc::NotFound     the message does not say
+/// \retval Errc::Malformed    not four bytes
+/// \retval Errc::Unsupported  neither IPv4 nor IPv6
+[[nodiscard]] Result<bool> requested_family_is_v4(const stun::Message& message);
+
 /// Seconds that an allocation lives; 0 in a Refresh request ends it (RFC 8656 section 18.2).
 [[nodiscard]] std::vector<std::uint8_t> lifetime_value(Lifetime lifetime);
 /// \retval Errc::NotFound   the message does not say

@@ -137,12 +137,9 @@ def own_server(*addresses):
             out["in use"] = nat_map("tcp", "--via", "igd", *stun)
             out["got"] = taken(listener)
         delete("tcp")
-        for _ in range(3):  # on a busy machine the server may be ready too late, and nothing is proved
-            done = subprocess.run([NAT_PROBE, "prove", f"{PORT}/udp", f"{PORT}/tcp", "--json", "--timeout", "20", *stun], text=True,
-                                  capture_output=True, check=False, timeout=60)
-            out["prove"] = [done.returncode, [port["proof"] for port in json.loads(done.stdout)["ports"]]]
-            if "claimed" not in out["prove"][1]:
-                break
+        done = subprocess.run([NAT_PROBE, "prove", f"{PORT}/udp", f"{PORT}/tcp", "--json", "--timeout", "20", *stun], text=True,
+                              capture_output=True, check=False, timeout=60)
+        out["prove"] = [done.returncode, [port["proof"] for port in json.loads(done.stdout)["ports"]]]
         out["addresses"] = os.environ["NATLAB_WAN"] in done.stdout
         return out
     finally:

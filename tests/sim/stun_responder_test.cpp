@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "net/hmac.hpp"
+#include "proto/stun_conversation.hpp"
 #include "proto/stun_responder.hpp"
 #include "wire/turn.hpp"
 
@@ -225,6 +226,55 @@ TEST(RateLimit, IsBoundedAndTakesAnIpv6NetworkForOne) {
     EXPECT_TRUE(limit.allow(*IpAddress::parse("2001:db8:0:1::1"), now));
 }
 
+TEST(StunResponder, AnswersFromElsewhereToThePortThatAsksWithoutMuchAdo) {
+    Server server;
+    const auto answer =
+        server.ask(Server::knock_request(kAsker.port, {}, stun::ChangeRequest{true, true}));
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->datagram.to, kAsker);
+    EXPECT_EQ(answer->from, 3U);
+}
+
+TEST(StunConversation, ShowsACarefulServerThatItAsks) {
+    Server server;
+    StunConversation stun([next = std::uint8_t{0}]() mutable {
+        return stun::TransactionId{0xee, ++next};
+    });
+    stun.ask({.to = kEndpoints[0], .response_port = 50002}, server.now, 1s);
+    std::vector<Endpoint> answered;
+    for (int turn = 0; turn < 4; ++turn) {
+        while (const auto sent = stun.poll_transmit()) {
+            server.responder.handle_datagram(server.now, 0, kAsker, sent->payload);
+        }
+        while (const auto out = server.responder.poll_transmit()) {
+            answered.push_back(out->datagram.to);
+            if (out->datagram.to == kAsker) {
+                stun.handle_datagram(kEndpoints[0], out->datagram.payload, server.now);
+            }
+        }
+    }
+    EXPECT_EQ(answered, (std::vector{kAsker, Endpoint{kAsker.address, 50002}}));
+    EXPECT_TRUE(stun.answers(0).empty()) << "it went to the other port";
+    stun.handle_timeout(server.now + 1s);
+    EXPECT_TRUE(stun.all_settled());
+}
+
+TEST(StunConversation, DoesNotFollowANonceForEver) {
+    Server server;
+    StunConversation stun([] { return stun::TransactionId{0xee}; });
+    stun.ask({.to = kEndpoints[0], .response_port = 50002}, server.now, 1s);
+    int sent = 0;
+    while (const auto question = stun.poll_transmit()) {
+        ++sent;
+        stun::Message challenge{.kind = stun::Class::Error, .transaction = {0xee}};
+        challenge.add(AttributeType::ErrorCode, stun::error_code_value({438, ""}));
+        challenge.add(AttributeType::Nonce, Bytes(8, static_cast<std::uint8_t>('a' + sent)));
+        stun.handle_datagram(kEndpoints[0], stun::encode(challenge), server.now);
+    }
+    EXPECT_EQ(sent, 4);
+    EXPECT_EQ(stun.answers(0).size(), 1U) << "then it is an answer like another";
+}
+
 TEST(StunResponder, DialsBackOnceAtATimeFromItsOtherAddress) {
     Server server;
     const auto nonce = server.nonce();
@@ -289,6 +339,33 @@ TEST(StunResponder, TriesNoLongerThanItIsAskedTo) {
         const auto dial = server.responder.poll_dial();
         ASSERT_TRUE(dial);
         EXPECT_EQ(dial->limit, granted);
+    }
+}
+
+TEST(StunResponder, AnswersInStreamsWhatNeedsNoDatagrams) {
+    Server server;
+    const auto ask = [&](const stun::Message& request) {
+        const auto answer =
+            server.responder.answer_in_stream(server.now, 1, kAsker, stun::encode(request));
+        EXPECT_FALSE(server.responder.poll_transmit()) << "nothing goes elsewhere";
+        EXPECT_FALSE(server.responder.poll_dial());
+        return answer ? *stun::decode(*answer) : stun::Message{};
+    };
+    const auto plain = ask({.transaction = kTransaction});
+    EXPECT_EQ(plain.kind, stun::Class::Success);
+    EXPECT_EQ(*stun::mapped_address(plain), kAsker);
+    EXPECT_EQ(*stun::response_origin(plain), kEndpoints[1]);
+    stun::Message change{.transaction = kTransaction};
+    change.add(AttributeType::ChangeRequest, stun::change_request_value({false, true}));
+    for (const auto& request : {change, Server::knock_request(6667, server.nonce()),
+                                Server::dial_request(6667, server.nonce())}) {
+        EXPECT_EQ(stun::error_code(ask(request))->code, 400);
+    }
+    stun::Message strange{.transaction = kTransaction};
+    strange.attributes.push_back({0x7fff, Bytes(8)});
+    EXPECT_EQ(stun::error_code(ask(strange))->code, 420);
+    for (const auto& noise : {Bytes{}, Bytes{1, 2, 3}, stun::encode({.method = turn::kAllocate})}) {
+        EXPECT_FALSE(server.responder.answer_in_stream(server.now, 1, kAsker, noise));
     }
 }
 

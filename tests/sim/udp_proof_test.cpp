@@ -31,6 +31,8 @@ public:
     // The way in to the mapped port: who may use it.
     std::function<bool(const Endpoint& from)> gets_in = [](const Endpoint&) { return false; };
 
+    Duration one_way = kOneWay;
+
     // The STUN server.
     bool dead = false;
     bool has_other = true;
@@ -79,7 +81,7 @@ public:
         return *proof->result();
     }
     void deliver(ProofSocket socket, const Endpoint& from, const Bytes& payload) {
-        sim.after(kOneWay, [this, socket, from, payload] {
+        sim.after(one_way, [this, socket, from, payload] {
             proof->handle_datagram(sim.now(), socket, from, payload);
             pump();
         });
@@ -101,7 +103,7 @@ private:
             if (sent->socket == ProofSocket::Listener) listener_sent.insert(sent->datagram.to);
             opened_[sent->socket].insert(sent->datagram.to);
             if (loses > 0 && loses-- > 0) continue;
-            sim.after(kOneWay, [this, sent = *std::move(sent)] { serve(sent); });
+            sim.after(one_way, [this, sent = *std::move(sent)] { serve(sent); });
         }
         if (const auto deadline = proof->deadline()) {
             sim.at(*deadline, [this] {
@@ -189,9 +191,11 @@ private:
     }
 
     std::map<ProofSocket, std::set<Endpoint>> opened_;
-    std::function<stun::TransactionId()> ids_ = [next = std::uint8_t{100}]() mutable {
-        return stun::TransactionId{0xff, ++next};
-    };
+    // Shared by all copies: no id twice.
+    std::function<stun::TransactionId()> ids_ =
+        [next = std::make_shared<std::uint8_t>(std::uint8_t{100})] {
+            return stun::TransactionId{0xff, ++*next};
+        };
 };
 
 bool anybody(const Endpoint&) {
@@ -208,6 +212,39 @@ TEST(UdpProof, ProvesFromAnAddressNeverContacted) {
     EXPECT_EQ(verdict.evidence, "a datagram that the STUN server 25.0.1.1:3478 sent arrived after "
                                 "40 ms from 25.0.2.1:3479, an address never contacted");
     EXPECT_EQ(world.sim.now() - world.started, 4 * kOneWay);
+}
+
+TEST(UdpProof, TakesTheAddressAtWhichTheServerSeesUs) {
+    World world;
+    world.gets_in = anybody;
+    world.use_stun();
+    const auto& verdict = world.prove({IpAddress(), kPort});
+    EXPECT_EQ(verdict.proof, Proof::Proved);
+    EXPECT_EQ(verdict.external, kExternal);
+}
+
+TEST(UdpProof, ASlowLinkIsGivenItsTime) {
+    for (const bool open : {true, false}) {
+        World world;
+        world.one_way = 300ms;
+        world.wants_nonce = "nonce";
+        bool mapped = false;
+        world.gets_in = [&](const Endpoint&) { return open && mapped; };
+        world.use_stun(kPort);
+        ASSERT_TRUE(world.prepare())
+            << (world.proof->result() ? world.proof->result()->evidence : "not ready");
+        mapped = true;
+        EXPECT_EQ(world.prove().proof, open ? Proof::Proved : Proof::Refuted);
+    }
+}
+
+TEST(UdpProof, AHoleIsSeenOverASlowLink) {
+    World world;
+    world.one_way = 300ms;
+    world.wants_nonce = "nonce";
+    world.gets_in = [](const Endpoint& from) { return from == kOther; };
+    world.use_stun(kPort);
+    EXPECT_EQ(world.prove().proof, Proof::Claimed);
 }
 
 TEST(UdpProof, SurvivesLostDatagrams) {

@@ -80,6 +80,22 @@ TEST(TurnMessage, KeepsPeerAndRelayApart) {
     EXPECT_EQ(*relayed_address(message), relay);
 }
 
+TEST(TurnMessage, AsksForAFamily) {
+    for (const bool v4 : {true, false}) {
+        Message message;
+        message.add(AttributeType::RequestedAddressFamily, requested_family_value(v4));
+        EXPECT_EQ(*requested_family_is_v4(message), v4);
+    }
+    EXPECT_EQ(requested_family_value(false), (Bytes{2, 0, 0, 0}));
+    Message other;
+    EXPECT_EQ(requested_family_is_v4(other).error().code, Errc::NotFound);
+    other.add(AttributeType::RequestedAddressFamily, {3, 0, 0, 0});
+    EXPECT_EQ(requested_family_is_v4(other).error().code, Errc::Unsupported);
+    Message odd;
+    odd.add(AttributeType::RequestedAddressFamily, {2, 0, 0});
+    EXPECT_EQ(requested_family_is_v4(odd).error().code, Errc::Malformed);
+}
+
 TEST(TurnMessage, RejectsOddValues) {
     for (const Bytes& value : {Bytes{}, Bytes{17, 0, 0}, Bytes{17, 0, 0, 0, 0}}) {
         Message message;

@@ -12,7 +12,7 @@ const std::vector<Command>& commands() {
         {"hops", "Which routers stand on the way, and how many translate", hops},
         {"qualify", "What servers can be asked: do they answer from elsewhere?", qualify, "SERVER",
          true},
-        {"prove", "Open a port, have it tried from outside, and close it again", prove,
+        {"prove", "Have a port tried from outside: opened for that, or as it is (--no-map)", prove,
          "PORT[/tcp]", true},
         {"serve", "A STUN server that tries other hosts' ports: one address, or two", serve,
          "ADDRESS", true, false},

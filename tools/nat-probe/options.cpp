@@ -24,6 +24,8 @@ Examples:
   nat-probe --map 6667/tcp        also open that port, see what it is worth, close it
   nat-probe --json --expect mapping=eim,cgn=no
   nat-probe --html report.html    the same as a page
+  nat-probe prove 6667/tcp --no-map
+                                  is the port open that was forwarded by hand?
   nat-probe explain apdm          what does that word mean?
 
 Exit status: 0 open or good, 1 limited, 2 hard, 3 blocked, 4 inconclusive,
@@ -61,6 +63,8 @@ void read_words(const Words& words, Options& options) {
     for (const auto& word : words.map) request.map.push_back(read_port("--map", word));
     if (options.command == "prove") {
         for (const auto& word : options.words) request.map.push_back(read_port("PORT", word));
+        if (options.external != 0 && request.map.size() > 1)
+            throw CLI::ValidationError("--external", "one PORT at a time");
     }
     auto expected = parse_expectations(words.expect);
     if (!expected) throw CLI::ValidationError("--expect", expected.error().message);
@@ -95,6 +99,16 @@ void add_turn_option(CLI::App& app, Options& options) {
     app.add_option("--turn", options.request.turn_servers,
                    "Have ports tried through this relay, too (may be repeated)")
         ->type_name("URL");
+}
+
+void add_prove_options(CLI::App& app, Options& options) {
+    add_turn_option(app, options);
+    auto* no_map = app.add_flag("--no-map", options.no_map,
+                                "Open nothing: is the port open already, forwarded by hand?");
+    app.add_option("--external", options.external, "Its number outside, if it is another one there")
+        ->type_name("PORT")
+        ->check(CLI::Range(1, 65535))
+        ->needs(no_map);
 }
 
 void add_report_options(CLI::App& app, Options& options, Words& words) {
@@ -144,7 +158,7 @@ Parsed parse_command_line(int argc, char** argv) {
                 ->required(command.must_have_one);
         }
         if (command.network) add_network_options(*sub, options, words);
-        if (command.name == "prove") add_turn_option(*sub, options);
+        if (command.name == "prove") add_prove_options(*sub, options);
         if (command.name == "lifetime") {
             sub->add_option("--longest", options.longest, "Look no further than that")
                 ->type_name("SECONDS")

@@ -23,6 +23,8 @@ struct Options {
     std::vector<std::string> sections; ///< Show only lines of these terms; empty: everything.
     std::string html;                  ///< A file; empty: none.
     std::chrono::seconds watch{0};     ///< 0: once.
+    bool no_map = false;               ///< prove: nothing is opened.
+    std::uint16_t external = 0;        ///< The port outside, for that; 0: the same.
     bool full = false;                 ///< Measure what takes longer, too.
     bool json = false;
     bool show_addresses = false;

@@ -11,6 +11,7 @@
 #include <natterjack/outbound_flow.hpp>
 #include <natterjack/probe.hpp>
 #include <natterjack/proof_server.hpp>
+#include <natterjack/prove.hpp>
 #include <natterjack/remote_peers.hpp>
 #include <natterjack/result.hpp>
 #include <natterjack/traversal.hpp>

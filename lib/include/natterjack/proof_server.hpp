@@ -14,8 +14,8 @@
 namespace natterjack {
 
 struct ProofServerOptions {
-    /// To listen at, over UDP; the alternate port is the next one. Not unspecified: answers must
-    /// leave from the address that they are to come from.
+    /// To listen at, over UDP and TCP; the alternate port is the next one. Not unspecified: answers
+    /// must leave from the address that they are to come from.
     Endpoint listen;
     /// A second address of this host, of the same family: then answers can come from an address
     /// that nobody has asked (RFC 5780). Empty: only from another port.
@@ -23,7 +23,9 @@ struct ProofServerOptions {
 };
 
 /// Answers Binding requests (RFC 8489), from another of its endpoints or to another port of the
-/// asking address when asked to (RFC 5780), and connects back over TCP. It sends nothing to a port
+/// asking address when asked to (RFC 5780), and connects back over TCP. Plain requests it answers
+/// over TCP, too; connections that ask nothing for ten seconds end, and there is room for 256, 16
+/// of each address. It sends nothing to a port
 /// that did not ask unless the address has shown that it asked, nothing that is longer than what it
 /// was asked with, and within limits; it remembers a bounded number of addresses, in memory only.
 ///
