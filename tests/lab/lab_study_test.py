@@ -68,6 +68,22 @@ def loads(text):
             for part in checks]
 
 
+def checked_by_nft(text):
+    """What nft -c has against a recipe as it is printed; "": nothing."""
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(text)
+        file.flush()
+        return subprocess.run(["unshare", "-Urn", "nft", "-c", "-f", file.name], text=True, capture_output=True,
+                              check=False, timeout=30).stderr
+
+
+def without_namespaces(*arguments):
+    """nat-lab where the kernel gives no more of them."""
+    script = 'echo 0 >/proc/sys/user/max_net_namespaces; exec "$@"'
+    return subprocess.run(["unshare", "-Ur", "sh", "-c", script, "sh", lab.NAT_LAB, *arguments], text=True,
+                          capture_output=True, check=False, timeout=60)
+
+
 def study(*arguments, timeout=100):
     return lab.run(*arguments, timeout=timeout)
 
@@ -132,6 +148,8 @@ if __name__ == "__main__":
         t.check(len(done) >= len(recipes) and not any(done) and
                 not any(recipe.returncode for recipe in recipes.values()),
                 "recipe: nft takes every one", done)
+        whole = {name: checked_by_nft(recipe.stdout) for name, recipe in recipes.items()}
+        t.equal(whole, dict.fromkeys(recipes, ""), "recipe: and each as one file, unprivileged")
         t.equal(study("recipe", "fullcone").returncode, 64, "recipe: a word that it does not know")
 
         for spec, (result, expected) in out.items():
@@ -160,6 +178,16 @@ if __name__ == "__main__":
         for arguments in (["--", "true"], ["--nats", "none"], ["--nats", "none,", "--", "true"],
                           ["--nats", "none", "--", "a: true", "true"]):
             t.equal(study("matrix", *arguments).returncode, 64, f"matrix {' '.join(arguments)}: usage")
+        failed = study("matrix", "--nats", "none", "--no-servers", "--", "echo it is {role} >&2; exit 3")
+        t.check("none and none: fails 3" in failed.stderr and "a: it is a" in failed.stderr,
+                "matrix: what the first failure said is shown", failed.stderr)
+        for arguments in (["matrix", "--nats", "none", "--", "true"], ["selftest", "none"]):
+            done = without_namespaces(*arguments)
+            t.check(done.returncode == 69 and "/proc/sys/user/max_" in done.stderr and not done.stdout,
+                    f"{arguments[0]} on a machine that cannot: 69, and why", [done.stdout, done.stderr])
+        done = lab.run("selftest", "none", env={**os.environ, "NAT_PROBE": "/bin/false"})
+        t.check(done.returncode == 1 and "/bin/false made no report" in done.stderr,
+                "selftest: a judge without a report is named", done.stderr)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             t.equal(killed(number), [True, False],
                     f"matrix: nothing is left after {signal.Signals(number).name}")

@@ -111,6 +111,33 @@ TEST(LabMatrix, SaysWhatWentWellAndWhatDidNot) {
     EXPECT_FALSE(json.at("pairs")[0].contains("status"));
 }
 
+TEST(LabMatrix, ShowsWhatTheFirstFailureSaid) {
+    TrialOutcome well;
+    auto failed = well;
+    failed.status = 3;
+    failed.errors = "a: 1\na: 2\nb: 3\na: 4\nb: 5\nb: 6\n";
+    EXPECT_EQ(first_failure({"none"}, {well}), "");
+    EXPECT_EQ(first_failure({"none", "home"}, {well, failed, failed, well}),
+              "nat-lab: none and home: fails 3, with\na: 2\nb: 3\na: 4\nb: 5\nb: 6\n"
+              "nat-lab: --json has what all pairs said\n");
+    failed.errors = "a: no line's end";
+    EXPECT_TRUE(first_failure({"none"}, {failed}).find("with\na: no line's end\n") !=
+                std::string::npos);
+    failed.errors = "";
+    EXPECT_TRUE(first_failure({"none"}, {failed}).find("said nothing") != std::string::npos);
+}
+
+TEST(LabTrials, TellAMachineThatCannotFromACommandThatFails) {
+    TrialOutcome outcome;
+    outcome.status = 69;
+    outcome.errors = "a: nat-lab: no\n";
+    EXPECT_FALSE(had_no_lab(outcome));
+    outcome.errors = "nat-lab: cannot make namespaces\n";
+    EXPECT_TRUE(had_no_lab(outcome));
+    outcome.status = 1;
+    EXPECT_FALSE(had_no_lab(outcome));
+}
+
 TEST(LabRecipe, IsTheRulesetOfEachRouter) {
     const auto text = recipe("home>eim/eif,timeout=5s", site("home>eim/eif,timeout=5s"));
     EXPECT_TRUE(text.find(nft_rules(site("eim/eif,timeout=5s").routers.front())) !=

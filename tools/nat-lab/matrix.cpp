@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <iostream>
 
-#include <unistd.h>
-
 #include "exit_status.hpp"
 
 namespace natterjack::lab {
@@ -21,23 +19,25 @@ int matrix(const MatrixRequest& request) {
             runs.push_back(std::move(run));
         }
     }
-    std::size_t finished = 0;
     TrialOptions options;
     options.jobs = request.jobs;
     options.timeout = request.timeout;
-    if (::isatty(STDERR_FILENO) != 0) {
-        options.done = [&](std::size_t) {
-            std::cerr << "\r" << ++finished << "/" << runs.size() << std::flush;
-            if (finished == runs.size()) std::cerr << "\r" << std::flush;
-        };
-    }
+    options.done = progress_counter(runs.size());
     const auto outcomes = run_trials(runs, options);
     if (!outcomes) {
         std::cerr << "nat-lab: " << outcomes.error().message << std::endl;
         return kExitUnavailable;
     }
+    for (const auto& outcome : *outcomes) {
+        if (!had_no_lab(outcome)) continue;
+        std::cerr << outcome.errors;
+        return kExitUnavailable;
+    }
     std::cout << (request.json ? matrix_json : matrix_table)(request.specs, *outcomes);
-    return std::all_of(outcomes->begin(), outcomes->end(), went_well) ? 0 : 1;
+    const auto bad = std::find_if_not(outcomes->begin(), outcomes->end(), went_well);
+    if (bad == outcomes->end()) return 0;
+    if (!request.json) std::cerr << first_failure(request.specs, *outcomes);
+    return 1;
 }
 
 } // namespace natterjack::lab

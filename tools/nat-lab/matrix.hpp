@@ -31,7 +31,12 @@ struct MatrixRequest {
 [[nodiscard]] std::string matrix_json(const std::vector<std::string>& specs,
                                       const std::vector<TrialOutcome>& outcomes);
 
-/// Runs all pairs and prints. Returns the exit status: 0 if all went well, 1 if not.
+/// The last lines that the first pair which is not well said on standard error. Pure.
+[[nodiscard]] std::string first_failure(const std::vector<std::string>& specs,
+                                        const std::vector<TrialOutcome>& outcomes);
+
+/// Runs all pairs and prints. Returns the exit status: 0 if all went well, 1 if not, 69 if the
+/// machine cannot build a lab.
 int matrix(const MatrixRequest& request);
 
 } // namespace natterjack::lab

@@ -73,6 +73,25 @@ std::string matrix_table(const std::vector<std::string>& specs,
     return out + "\n";
 }
 
+std::string first_failure(const std::vector<std::string>& specs,
+                          const std::vector<TrialOutcome>& outcomes) {
+    const auto bad = std::find_if_not(outcomes.begin(), outcomes.end(), went_well);
+    if (bad == outcomes.end()) return {};
+    const auto index = static_cast<std::size_t>(bad - outcomes.begin());
+    std::string out = "nat-lab: " + specs[index / specs.size()] + " and " +
+                      specs[index % specs.size()] + ": " + cell(*bad);
+    constexpr int kLines = 5;
+    std::size_t start = bad->errors.size();
+    for (int line = 0; line < kLines && start > 0; ++line) {
+        const auto end = start < 2 ? std::string::npos : bad->errors.rfind('\n', start - 2);
+        start = end == std::string::npos ? 0 : end + 1;
+    }
+    const auto said = bad->errors.substr(start);
+    out += said.empty() ? "; the commands said nothing on standard error\n" : ", with\n" + said;
+    if (!out.ends_with('\n')) out += '\n';
+    return out + "nat-lab: --json has what all pairs said\n";
+}
+
 std::string matrix_json(const std::vector<std::string>& specs,
                         const std::vector<TrialOutcome>& outcomes) {
     nlohmann::ordered_json out{{"schema", "nat-lab-matrix/1"}, {"nats", specs}};

@@ -89,6 +89,13 @@ Result<Sandbox> start_sandbox(const std::function<int(SandboxInit)>& body) {
         init.in_user_namespace = true;
         pid = fork_into(kNamespaces | CLONE_NEWUSER);
     }
+    // ENOSPC, clone(2): not the disk.
+    if (pid < 0 && errno == ENOSPC) {
+        return Error{Errc::Unsupported,
+                     "cannot make namespaces: a limit is reached, one of "
+                     "/proc/sys/user/max_*_namespaces",
+                     ENOSPC};
+    }
     if (pid < 0) return system_error("cannot make namespaces");
     if (pid == 0) {
         // Two ways to notice the starter's end: this one works whatever we are doing; the lifeline

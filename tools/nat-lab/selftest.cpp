@@ -68,6 +68,7 @@ int selftest(std::vector<std::string> specs, unsigned jobs, bool json) {
     TrialOptions options;
     options.jobs = jobs;
     options.timeout = kPatience;
+    options.done = progress_counter(runs.size());
     const auto outcomes = run_trials(runs, options);
     if (!outcomes) {
         std::cerr << "nat-lab: " << outcomes.error().message << std::endl;
@@ -76,14 +77,18 @@ int selftest(std::vector<std::string> specs, unsigned jobs, bool json) {
     const std::size_t judges = probe ? 2 : 1;
     for (std::size_t i = 0; i < findings.size(); ++i) {
         const auto& coturn = (*outcomes)[i * judges];
-        if (coturn.status == kExitUnavailable) {
+        if (had_no_lab(coturn)) {
             std::cerr << coturn.errors;
             return kExitUnavailable;
         }
         findings[i].coturn = read_natdiscovery(coturn.output);
         if (!probe) continue;
-        const auto report = read_nat_probe((*outcomes)[i * judges + 1].output, !sites[i].ipv4);
+        const auto& judged = (*outcomes)[i * judges + 1];
+        const auto report = read_nat_probe(judged.output, !sites[i].ipv4);
         findings[i].nat_probe = report.value_or(Behaviour{"no report", "no report"});
+        if (report) continue;
+        std::cerr << "nat-lab: " << findings[i].spec << ": " << *probe << " made no report\n"
+                  << judged.errors;
     }
     std::cout << (json ? selftest_json : selftest_table)(findings);
     return std::all_of(findings.begin(), findings.end(), agrees) ? 0 : 1;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <iostream>
 
 #include <poll.h>
 #include <sys/syscall.h>
@@ -51,6 +52,14 @@ Result<Running> start(std::size_t index, const std::string& self,
 }
 
 } // namespace
+
+std::function<void(std::size_t)> progress_counter(std::size_t total) {
+    if (::isatty(STDERR_FILENO) == 0) return nullptr;
+    return [total, finished = std::size_t{0}](std::size_t) mutable {
+        std::cerr << "\r" << ++finished << "/" << total << std::flush;
+        if (finished == total) std::cerr << "\r" << std::flush;
+    };
+}
 
 Result<std::vector<TrialOutcome>> run_trials(const std::vector<std::vector<std::string>>& arguments,
                                              const TrialOptions& options) {

@@ -10,6 +10,8 @@
 
 #include <natterjack/result.hpp>
 
+#include "exit_status.hpp"
+
 namespace natterjack::lab {
 
 /// What came of one run.
@@ -25,6 +27,13 @@ struct TrialOutcome {
     return !outcome.timed_out && outcome.status == 0;
 }
 
+/// True when there was no lab at all: the machine lacks something, and `errors` says what. A
+/// command may end with that status, too; its node's name is before what it says.
+[[nodiscard]] inline bool had_no_lab(const TrialOutcome& outcome) {
+    return !outcome.timed_out && outcome.status == kExitUnavailable &&
+           outcome.errors.starts_with("nat-lab: ");
+}
+
 struct TrialOptions {
     unsigned jobs = 2;                           ///< At once.
     std::chrono::milliseconds timeout{60'000};   ///< For each.
@@ -35,5 +44,8 @@ struct TrialOptions {
 /// runs. \retval Errc::Network  the system cannot start another process
 [[nodiscard]] Result<std::vector<TrialOutcome>>
 run_trials(const std::vector<std::vector<std::string>>& arguments, const TrialOptions& options);
+
+/// For TrialOptions::done: counts up to \a total on a terminal's standard error; empty without one.
+[[nodiscard]] std::function<void(std::size_t)> progress_counter(std::size_t total);
 
 } // namespace natterjack::lab
