@@ -7,6 +7,11 @@ import os
 import pathlib
 import platform
 import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import document
+from document import row  # of the benches' tables
 
 _PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
@@ -17,10 +22,6 @@ def machine():
     return (f"{os.cpu_count()} processors ({cpu.group(1) if cpu else platform.machine()}), Linux "
             f"{platform.release()}, load {os.getloadavg()[0]:.1f}, "
             f"{datetime.datetime.now().astimezone().date().isoformat()}")
-
-
-def row(cells):
-    return "| " + " | ".join(cells) + " |"
 
 
 def number(value):
@@ -47,15 +48,4 @@ def publish(section, text, measured, words):
         pathlib.Path(words.json).write_text(
             json.dumps({"machine": machine(), "measured": measured}, indent=1), "utf-8")
     if words.write:
-        _write(section, text)
-
-
-def _write(section, text):
-    """Puts `text` in the place of what this section had."""
-    begin, end = f"<!-- {section} -->", f"<!-- end of {section} -->"
-    old = _PAGE.read_text("utf-8")
-    if begin not in old or end not in old:
-        raise RuntimeError(f"{_PAGE}: there is no section {section}")
-    before, rest = old.split(begin)
-    after = rest.split(end)[1]
-    _PAGE.write_text(f"{before}{begin}\n\n{text}\n\nOn {machine()}.\n\n{end}{after}", "utf-8")
+        document.put(_PAGE, section, f"{text}\n\nOn {machine()}.")

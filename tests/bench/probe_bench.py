@@ -3,31 +3,29 @@
 """nat-probe against coturn's turnutils_natdiscovery and Debian's stun (stun-client), in the same labs.
 
 How long each takes, and how often it is right about mapping and filtering: on links that lose nothing, and on
-links that lose 2 %. Servers are 40 ms away, each way. Judges nothing; --write puts the tables into
-docs/benchmarks.md.
+links that lose 2 %. Servers are 40 ms away, each way.
+probe_bench.py [--quick] [--json FILE] [--write]; --write puts the tables into docs/benchmarks.md.
 """
 import concurrent.futures
 import os
-import pathlib
 import re
 import statistics
 import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import page
 import lab
-import markdown
 import probe
 import probe_truth
 
-DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
-PROGRAM = "tests/bench/probe_bench.py --write"
-ROUNDS = 3
-LOSSY_LABS = 10
 SPECS = ["none", "eim/eif", "eim/adf", "eim/apdf", "adm/apdf", "apdm/apdf"]
 COTURN, STUN = "turnutils_natdiscovery -m -f", "stun"
+TOOLS = ["nat-probe", COTURN, STUN]
 DEAD = "25.0.1.99:3478"
+# Seconds that nat-probe may take.
+LIMITS = {"all servers answer": 3, "one of two is dead": 5, "--quick": 0.6, "--quick, one dead": 0.6}
 
 
 def host(name):
@@ -107,36 +105,38 @@ def score(found, tool):
     return [str(right), str(unknown), str(wrong)]
 
 
-def time_rows(found):
-    """Medians, and how many times nat-probe's the others' are."""
-    rows = []
-    for spec, rounds in found.items():
-        times = {tool: statistics.median(each[tool]["ms"] for each in rounds) for tool in ("nat-probe", COTURN, STUN)}
-        rows.append([f"`{spec}`", f"{times['nat-probe'] / 1000:.2f} s",
-                     *(f"{times[tool] / 1000:.2f} s, {times[tool] / times['nat-probe']:.1f} x" for tool in (COTURN, STUN))])
-    return rows
+def times(spec, rounds):
+    """A row of medians, and how many times nat-probe's the others' are."""
+    took = {tool: statistics.median(each[tool]["ms"] for each in rounds) for tool in TOOLS}
+    ours = took["nat-probe"]
+    return page.row([f"`{spec}`", *(page.ratio(took[tool], ours) for tool in TOOLS[1:]), *(page.number(took[tool]) for tool in TOOLS)])
 
 
-def main(words):
-    load = os.getloadavg()[0]
-    exact = in_labs("delay=40ms", ROUNDS, everybody)
-    lossy = in_labs("delay=40ms,loss=2%", LOSSY_LABS, everybody, at_once=2)
-    rounds = [lab.inside(["--nat", "eim/apdf,delay=40ms"], limits) for _ in range(ROUNDS)]
-    tools = ["nat-probe", COTURN, STUN]
-    lines = [f"Load of the machine at the start: {load:.1f}. `{STUN}` is stun-client's; it knows RFC 3489's words only, so that of a dependent",
-             "mapping it tells neither the kind nor the filter. Medians of whole processes; `x`: as many times nat-probe's.", "",
-             *markdown.table(["behind", *tools], time_rows(exact)), "",
-             f"Answers about mapping and filtering: {ROUNDS} labs behind each of these {len(SPECS)}, and {LOSSY_LABS} whose link loses 2 % each way.", "",
-             *markdown.table(["tool", "no loss: right", "unknown", "wrong", "2 % loss: right", "unknown", "wrong"],
-                             [[f"`{tool}`", *score(exact, tool), *score(lossy, tool)] for tool in tools]), "",
-             *markdown.table(["nat-probe behind `eim/apdf`", "median", "slowest"],
-                             [[name, f"{statistics.median(each[name] for each in rounds) / 1000:.2f} s",
-                               f"{max(each[name] for each in rounds) / 1000:.2f} s"] for name in rounds[0]])]
-    print("\n".join(lines))
-    if words == ["--write"]:
-        markdown.put(DOCUMENT, PROGRAM, lines, "## What a NAT is called: nat-probe and others")
+def text(exact, lossy, rounds):
+    def table(head, *rows):
+        return [page.row(head), page.row(["---"] * len(head)), *rows, ""]
+
+    seconds = {name: [each[name] / 1000 for each in rounds] for name in LIMITS}
+    return "\n".join([
+        f"Servers are 40 ms away, each way. `{STUN}` is of Debian's stun-client; it knows RFC 3489's words only, so that of a dependent "
+        "mapping it tells neither the kind nor the filter. Whole processes, in milliseconds, medians of "
+        f"{len(next(iter(exact.values())))} labs:", "",
+        *table(["behind", "coturn / ours", "stun / ours", "nat-probe", f"`{COTURN}`", f"`{STUN}`"],
+               *(times(spec, found) for spec, found in exact.items())),
+        f"Answers about mapping and filtering behind these, with no loss and with 2 % each way ({len(next(iter(lossy.values())))} labs behind each):", "",
+        *table(["", "right", "unknown", "wrong", "2 %: right", "2 %: unknown", "2 %: wrong"],
+               *(page.row([f"`{tool}`", *score(exact, tool), *score(lossy, tool)]) for tool in TOOLS)),
+        "nat-probe behind `eim/apdf`, in seconds:", "",
+        *table(["", "at most", "median", "slowest"],
+               *(page.row([name, str(most), f"{statistics.median(seconds[name]):.2f}", f"{max(seconds[name]):.2f}"])
+                 for name, most in LIMITS.items()))]).rstrip()
 
 
 if __name__ == "__main__":
     lab.serve(everybody, limits)
-    main(sys.argv[1:])
+    words = page.arguments(__doc__)
+    few, many = (1, 1) if words.quick else (3, 10)
+    exact = in_labs("delay=40ms", few, everybody)
+    lossy = in_labs("delay=40ms,loss=2%", many, everybody, at_once=2)
+    rounds = [lab.inside(["--nat", "eim/apdf,delay=40ms"], limits) for _ in range(few)]
+    page.publish("nat-probe", text(exact, lossy, rounds), {"exact": exact, "lossy": lossy, "limits": rounds}, words)

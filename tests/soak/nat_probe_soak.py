@@ -16,13 +16,13 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import document
 import lab
-import markdown
 import probe_truth
 
 NAT_PROBE = os.environ.get("NAT_PROBE", "nat-probe")
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "nat-probe.md"
-PROGRAM = "tools/dev soak --write"
+PART = "soak"
 TRUTH = probe_truth.ALL
 LINK = "delay=40ms,loss=2%"
 AT_ONCE = 2  # labs; most of their time goes into waiting
@@ -73,9 +73,10 @@ def judge(spec, found):
 
 def write(rows):
     """Puts the rows into the document's table, where the rows of other SPECs stay."""
-    known = {row[0]: row for row in [*markdown.rows_of(markdown.made_by(DOCUMENT, PROGRAM)), *rows]}
+    old = [document.cells_of(line) for line in document.part(DOCUMENT, PART).splitlines() if line.startswith("| `")]
+    known = {row[0]: row for row in [*old, *rows]}
     ordered = [known[f"`{spec}`"] for spec in TRUTH if f"`{spec}`" in known]
-    markdown.put(DOCUMENT, PROGRAM, markdown.table(HEAD, ordered))
+    document.put(DOCUMENT, PART, "\n".join(map(document.row, [HEAD, ["---"] * len(HEAD), *ordered])))
 
 
 def main(words):
