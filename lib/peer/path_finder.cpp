@@ -111,6 +111,7 @@ Result<void> PathFinder::start() {
          .on_datagram =
              [this](ByteView datagram) {
                  last_heard_ = net::now();
+                 if (take_padded_check(datagram)) return;
                  if (handlers_.on_datagram) handlers_.on_datagram(datagram);
              }});
     if (!agent) return agent.error();

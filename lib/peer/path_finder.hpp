@@ -54,7 +54,7 @@ public:
             on_quiet;                  ///< The peer did not answer lately; again while it does not.
         std::function<void()> on_lost; ///< libnice gave up.
         /// The peer is asked through a relay, whose answers are not always seen here: make it send
-        /// something else. False: nothing can.
+        /// something else. False: there is nothing, or nothing yet, that can.
         std::function<bool()> on_asking;
         std::function<void()> on_round_trip; ///< It was measured.
         std::function<void(ByteView)> on_datagram;
@@ -136,6 +136,8 @@ private:
     [[nodiscard]] ice::IceCheck check_from(std::uint32_t local_priority) const;
     void watch();
     void ask_peer();
+    [[nodiscard]] bool may_pad();
+    [[nodiscard]] bool take_padded_check(ByteView datagram);
     [[nodiscard]] std::string why_relayed() const;
 
     Loop loop_;
@@ -168,6 +170,7 @@ private:
     bool must_answer_ = false;   // to the question under way, in one way or another
     bool answered_once_ = false; // the peer answers our checks: silence means something
     bool asking_ = false;
+    int padded_ = 0; // checks that were sent as data
     int openers_sent_ = 0;
     Duration seek_pause_{};
     net::Timer opener_timer_;

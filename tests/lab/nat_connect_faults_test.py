@@ -16,6 +16,7 @@ import connect
 import lab
 import tap
 
+ECHO_PEER = os.environ.get("ECHO_PEER", "echo_peer")
 NOTICED = 15.0  # seconds within which a dead peer is noticed
 LATE = 3.0      # seconds by which a loaded machine may be late with it
 
@@ -135,6 +136,37 @@ def killed(relay=None):
         took = time.monotonic() - start
         done = running.finish()
     return {"took": took, "status": done["status"], "error": error and error["message"]}
+
+
+def killed_datagrams(payload):
+    """Likewise where nothing but ICE's own checks could tell: datagrams through a relay by TCP."""
+    to_us, from_them = os.pipe()
+    ours = subprocess.Popen([ECHO_PEER, "offer", payload, os.environ["NATLAB_STUN"],
+                             os.environ["NATLAB_TURN_TCP"]],
+                            stdin=to_us, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with tempfile.TemporaryDirectory() as place:
+        pid_file = os.path.join(place, "pid")
+        peer = subprocess.Popen([lab.NAT_LAB, "exec", "b", "--", "sh", "-c",
+                                 f"echo $$ >{pid_file}; exec {ECHO_PEER} answer {payload} "
+                                 + os.environ["NATLAB_STUN"]],
+                                stdin=ours.stdout, stdout=from_them, stderr=subprocess.DEVNULL)
+        os.close(from_them)
+        killing = threading.Timer(60, ours.kill)  # should it hang
+        killing.start()
+        states, start = [], None
+        for line in ours.stderr:
+            states.append(line.strip())
+            if states[-1] == "connected":
+                time.sleep(2)  # into its life: asked, and heard
+                with open(pid_file, encoding="ascii") as file:
+                    os.kill(int(file.read()), signal.SIGKILL)
+                start = time.monotonic()
+        status = ours.wait()
+        took = time.monotonic() - start if start else 99
+        killing.cancel()
+        peer.wait()
+    os.close(to_us)
+    return {"took": took, "status": status, "states": states}
 
 
 def terminated():
@@ -267,6 +299,8 @@ def main():
         dead = {how: submit(NAT, killed, relay) for how, relay in
                 [("peer", None), ("peer behind a relay", "NATLAB_TURN"),
                  ("peer behind a relay by TCP", "NATLAB_TURN_TCP")]}
+        unheard = {payload: submit(NAT, killed_datagrams, payload)
+                   for payload in ("plain", "datagrams")}
         loss = submit(["--a", "none,loss=10%,delay=5ms", "--b", "none", "--no-servers"], lossy)
         meddlings = {how: submit(PLAIN, meddled, how) for how in MEDDLINGS}
         ended = submit(PLAIN, terminated)
@@ -300,6 +334,12 @@ def main():
             t.check(seen.get("took", 99) < NOTICED + LATE,
                     f"a {how} that is killed is noticed in {NOTICED:g} s", seen)
             t.equal(seen.get("status"), 1, "... and ends us with status 1")
+        for payload, run in unheard.items():
+            seen = run.result()
+            t.check(seen["took"] < NOTICED + LATE,
+                    f"a peer of {payload} through a relay by TCP that is killed is noticed in "
+                    f"{NOTICED:g} s", seen)
+            t.check(seen["status"] == 1 and "silent" in seen["states"][-1], "... in words", seen)
         seen = ended.result()
         t.check(seen.get("took", 99) < LATE, "a peer that ends says so", seen)
         t.equal(seen.get("status"), 1, "... and before its command ended that is a failure")
@@ -340,5 +380,5 @@ def main():
 
 
 if __name__ == "__main__":
-    lab.serve(meddled, by_command, swapped, killed, terminated, lossy, disturbed, relay_only, passwords)
+    lab.serve(meddled, by_command, swapped, killed, killed_datagrams, terminated, lossy, disturbed, relay_only, passwords)
     main()

@@ -2,10 +2,12 @@
 // The library as the peer of a program that is not ours: `echo_peer offer|answer`, signalling on
 // standard input and output. Sends each message back as it came, on every channel; obeys the texts
 // "close" (this channel) and "end" (the session). Offering, it opens the channels below. Each state
-// is a line on standard error. Exit status: 0 when the session was closed, 1 when it failed.
+// is a line on standard error. With a TURN server it shows no other address. Exit status: 0 when
+// the session was closed, 1 when it failed.
 #include <cstdio>
 #include <iostream>
 #include <list>
+#include <map>
 #include <optional>
 #include <string>
 #include <thread>
@@ -25,6 +27,10 @@ using natterjack::PeerPayload;
 using natterjack::PeerRole;
 using natterjack::PeerSession;
 using natterjack::PeerState;
+
+const std::map<std::string, PeerPayload> kPayloads = {{"channels", PeerPayload::Channels},
+                                                      {"datagrams", PeerPayload::SecureDatagrams},
+                                                      {"plain", PeerPayload::UnsafeDatagrams}};
 
 class EchoPeer {
 public:
@@ -108,14 +114,20 @@ private:
 int main(int argc, char** argv) {
     const std::vector<std::string> words(argv + 1, argv + argc);
     const std::string role = words.empty() ? "" : words[0];
-    if ((role != "offer" && role != "answer") || (words.size() > 1 && words[1] != "plain")) {
-        std::cerr << "usage: echo_peer offer|answer [plain [STUN]]" << std::endl;
+    const std::string payload = words.size() > 1 ? words[1] : "channels";
+    if ((role != "offer" && role != "answer") || !kPayloads.contains(payload)) {
+        std::cerr << "usage: echo_peer offer|answer [channels|datagrams|plain [STUN [TURN]]]"
+                  << std::endl;
         return 64;
     }
     PeerOptions options;
     options.role = role == "offer" ? PeerRole::Offer : PeerRole::Answer;
     options.map = false;
-    if (words.size() > 1) options.payload = PeerPayload::UnsafeDatagrams;
+    options.payload = kPayloads.at(payload);
     if (words.size() > 2) options.stun_servers = {words[2]};
+    if (words.size() > 3) {
+        options.turn_servers = {words[3]};
+        options.relay_only = true;
+    }
     return EchoPeer(options).run();
 }

@@ -44,6 +44,42 @@ std::vector<std::uint8_t> encode_check(const stun::TransactionId& id, const IceC
     return stun::encode(message);
 }
 
+std::vector<std::uint8_t> encode_check_answer(const stun::TransactionId& id, const Endpoint& seen,
+                                              const std::string& password) {
+    stun::Message message{.kind = stun::Class::Success, .transaction = id};
+    message.add(stun::AttributeType::XorMappedAddress, stun::xor_address(seen, id));
+    add_integrity(message, password);
+    stun::add_fingerprint(message);
+    return stun::encode(message);
+}
+
+std::vector<std::uint8_t> encode_padded(std::vector<std::uint8_t> message) {
+    message.push_back(0);
+    return message;
+}
+
+std::optional<PaddedCheck> read_padded_check(ByteView datagram, std::string_view username,
+                                             const std::string& our_password,
+                                             const std::string& their_password) {
+    if (datagram.size() <= stun::kHeaderSize || datagram.back() != 0) return std::nullopt;
+    const auto inner = datagram.first(datagram.size() - 1);
+    const auto message = stun::decode(inner);
+    if (!message || message->method != stun::kBinding) return std::nullopt;
+    const bool question = message->kind == stun::Class::Request;
+    if (!question && message->kind != stun::Class::Success) return std::nullopt;
+    const auto& password = question ? our_password : their_password;
+    const std::vector<std::uint8_t> key(password.begin(), password.end());
+    if (!stun::has_integrity(inner, key, net::hmac_sha1)) return std::nullopt;
+    if (question) {
+        const auto* const name = message->find(stun::AttributeType::Username);
+        if (name == nullptr ||
+            !std::equal(name->value.begin(), name->value.end(), username.begin(), username.end())) {
+            return std::nullopt;
+        }
+    }
+    return PaddedCheck{question, message->transaction};
+}
+
 std::vector<std::uint8_t> encode_opener(const stun::TransactionId& id) {
     stun::Message message;
     message.kind = stun::Class::Indication;

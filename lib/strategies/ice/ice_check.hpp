@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "wire/stun.hpp"
@@ -24,6 +25,27 @@ struct IceCheck {
 /// A Binding request with MESSAGE-INTEGRITY (SHA-1) and FINGERPRINT (RFC 8489 sections 14.5, 14.7).
 [[nodiscard]] std::vector<std::uint8_t> encode_check(const stun::TransactionId& id,
                                                      const IceCheck& check);
+
+/// The answer to the check \a id. \a seen: where it came from; \a password: ours.
+[[nodiscard]] std::vector<std::uint8_t> encode_check_answer(const stun::TransactionId& id,
+                                                            const Endpoint& seen,
+                                                            const std::string& password);
+
+/// \a message and one byte more, which makes data of it: libnice swallows every answer to a check
+/// that is not its own, and where it comes by a relay's TCP connection nobody else can read it.
+[[nodiscard]] std::vector<std::uint8_t> encode_padded(std::vector<std::uint8_t> message);
+
+/// What came as data and is none: a padded check of the peer's, or its answer to ours.
+struct PaddedCheck {
+    bool question = false;
+    stun::TransactionId id{};
+};
+
+/// Nothing: \a datagram is no such message, or not one of this peer's. \a username: "ours:theirs".
+[[nodiscard]] std::optional<PaddedCheck> read_padded_check(ByteView datagram,
+                                                           std::string_view username,
+                                                           const std::string& our_password,
+                                                           const std::string& their_password);
 
 /// A Binding indication: means nothing and is answered by nobody (RFC 8489 section 6.3.2), yet
 /// opens NATs on its way.

@@ -175,24 +175,33 @@ bool StunClient::has_answer() {
 void StunClient::take_answer() {
     const auto found = find_answered();
     if (found == pending_.end()) return;
-    Result<Answer> result = Answer{};
+    if (found->request.send) {
+        finish(found, Endpoint());
+        return;
+    }
+    std::array<std::uint8_t, kPeek> datagram{};
+    const auto size = ::recv(fd_, datagram.data(), datagram.size(), MSG_DONTWAIT);
+    if (size < 0) return;
+    auto mapped = read_answer(ByteView(datagram).first(static_cast<std::size_t>(size)));
+    if (!mapped && mapped.error().code != Errc::Refused) return; // forged or broken: ignored
+    finish(found, std::move(mapped));
+}
+
+void StunClient::take_answer(const stun::TransactionId& id) {
+    const auto found = std::find_if(pending_.begin(), pending_.end(), [&](const Pending& each) {
+        return each.request.send && each.id == id;
+    });
+    if (found != pending_.end()) finish(found, Endpoint());
+}
+
+void StunClient::finish(std::list<Pending>::iterator found, Result<Endpoint> mapped) {
     const auto round_trip =
         std::chrono::duration_cast<std::chrono::microseconds>(net::now() - found->latest);
-    Answer answer{{}, round_trip, found->transmissions > 1};
-    if (found->request.send) {
-        result = answer;
+    Result<Answer> result = Answer{};
+    if (mapped) {
+        result = Answer{*mapped, round_trip, found->transmissions > 1};
     } else {
-        std::array<std::uint8_t, kPeek> datagram{};
-        const auto size = ::recv(fd_, datagram.data(), datagram.size(), MSG_DONTWAIT);
-        if (size < 0) return;
-        const auto mapped = read_answer(ByteView(datagram).first(static_cast<std::size_t>(size)));
-        if (!mapped && mapped.error().code != Errc::Refused) return; // forged or broken: ignored
-        if (mapped) {
-            answer.mapped = *mapped;
-            result = answer;
-        } else {
-            result = mapped.error();
-        }
+        result = mapped.error();
     }
     const auto call = std::move(found->handler);
     pending_.erase(found);

@@ -54,6 +54,9 @@ public:
     /// Errors: Timeout; Refused (an error response); Network (the kernel refused every time).
     void ask(Request request, Handler handler);
     void cancel_all();
+    /// An answer that came another way than by the socket; of a Request with \a send only. One that
+    /// nobody awaits any more is passed over.
+    void take_answer(const stun::TransactionId& id);
 
 private:
     struct Pending;
@@ -64,6 +67,7 @@ private:
     [[nodiscard]] std::list<Pending>::iterator find_answered();
     [[nodiscard]] bool has_answer();
     void take_answer();
+    void finish(std::list<Pending>::iterator found, Result<Endpoint> mapped);
     void update_tap();
 
     Loop loop_;
