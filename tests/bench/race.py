@@ -12,7 +12,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
-import aioice_peer
+import interpreter
 import lab
 
 # The servers of whoever runs this are none of the contenders'.
@@ -138,7 +138,7 @@ def aioice(turn, tcp=False):
     """It knows one relay; `tcp`: the one that is reached by TCP."""
     begin, start = os.pipe()
     relay = [os.environ["NATLAB_TURN_TCP" if tcp else "NATLAB_TURN"]] if turn else []
-    ends = [[aioice_peer.python_with_aioice(), os.path.join(HERE, "aioice_bench_peer.py"), role,
+    ends = [[interpreter.python_with("aioice"), os.path.join(HERE, "aioice_bench_peer.py"), role,
              str(begin), os.environ["NATLAB_STUN"], *relay] for role in ("offer", "answer")]
     race = Race(*ends, pass_fds=[begin])
     for racer in race.racers:

@@ -13,6 +13,7 @@ import sys
 SUPPORT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support")
 sys.path.insert(0, SUPPORT)
 import aioice_peer
+import interpreter
 import lab
 import tap
 
@@ -51,7 +52,7 @@ LABS = {"no NAT": ["--a", "none", "--b", "none", "--no-servers"],
 
 def main():
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(4) as pool:
-        python = aioice_peer.python_with_aioice()
+        python = interpreter.python_with("aioice")
         runs = {(where, role): pool.submit(lab.inside, arguments, meet, role, where != "no NAT", python)
                 for where, arguments in LABS.items() for role in ("offer", "answer")}
         for (where, role), run in runs.items():

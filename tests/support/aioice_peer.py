@@ -3,26 +3,15 @@
 
 Signalling on standard input and output, as browsers serialise it. Sends datagrams of many sizes, waits for
 each to come back, and tells the outcome as JSON on standard error. Needs Debian's python3-aioice, so it is
-run by the interpreter that python_with_aioice() finds.
+run by the interpreter that interpreter.python_with() finds.
 """
 import asyncio
 import json
 import os
-import shutil
-import subprocess
 import sys
 
 SIZES = [1, 2, 100, 500, 1000, 1200]
 PATIENCE = 20
-
-
-def python_with_aioice():
-    """An interpreter that has aioice: Debian's, wherever the first one of PATH comes from."""
-    for program in (sys.executable, shutil.which("python3"), "/usr/bin/python3"):
-        if program and subprocess.run([program, "-c", "import aioice"], check=False,
-                                      capture_output=True).returncode == 0:
-            return program
-    raise RuntimeError("no python3 has aioice: run 'tools/dev setup lab'")
 
 
 def say(message):
