@@ -8,7 +8,8 @@ namespace natterjack::ice {
 
 namespace {
 
-// Payload protocol identifiers (RFC 8831 section 8). 52 and 54 are deprecated: pieces of messages.
+// Payload protocol identifiers (RFC 8831 section 8). 52 and 54, pieces of messages, are deprecated,
+// and nobody sends them to whom says how long messages may be.
 constexpr std::uint32_t kDcep = 50;
 constexpr std::uint32_t kString = 51;
 constexpr std::uint32_t kBinary = 53;
@@ -165,8 +166,9 @@ void DataChannels::handle(TimePoint now, SctpAssociation::Message& message) {
         return;
     }
     const auto found = channels_.find(message.stream);
-    if (found == channels_.end() || found->second.muted || found->second.theirs_ended ||
-        !is_user_data(message.ppid)) {
+    if (found == channels_.end() || found->second.muted || found->second.theirs_ended) return;
+    if (!is_user_data(message.ppid)) {
+        close(now, message.stream); // RFC 8831 section 6.6; better than a message with holes
         return;
     }
     // Whoever sends on a channel knows it (RFC 8832 section 6), even if its ACK comes later.
