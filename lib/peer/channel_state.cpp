@@ -54,6 +54,7 @@ Result<void> ChannelState::send(ByteView message, bool text) {
         return {};
     }
     posted_ += copy.data.size();
+    watch_level();
     auto shared = std::make_shared<ChannelMessage>(std::move(copy));
     run_on_loop([shared](Session& owner, ChannelState& self) {
         self.posted_ -= shared->data.size();
@@ -138,19 +139,28 @@ void ChannelState::on_closed(std::function<void(std::optional<Error>)> handler) 
 
 void ChannelState::on_low_buffer(std::size_t level, std::function<void()> handler) {
     set_handler([&](Handlers& all) { all.low_buffer = std::move(handler); });
-    run_on_loop([level](Session& session, ChannelState& self) {
-        self.low_water = level;
-        session.set_low_water(self);
+    low_water_ = level;
+    watch_level();
+}
+
+// By what the application sees, which is more than the session has: part may be on its way to it.
+// It looks again after it has noted "above", as the last change may have come in between. The
+// handler is called from the loop, never out of what the application or the session is doing.
+void ChannelState::watch_level() {
+    if (buffered_amount() > low_water_) above_low_water_ = true;
+    if (buffered_amount() > low_water_ || !above_low_water_.exchange(false)) return;
+    run_on_loop([](Session&, ChannelState& self) {
+        const auto now = self.handlers();
+        if (self.buffered_amount() > self.low_water_) {
+            self.above_low_water_ = true; // more has come meanwhile
+        } else if (!self.muted_ && now->low_buffer) {
+            now->low_buffer();
+        }
     });
 }
 
 void ChannelState::deliver(ice::ChannelEvent event) {
     using Kind = ice::ChannelEvent::Kind;
-    if (event.kind == Kind::LowBuffer) { // does not wait for messages that nobody reads
-        const auto now = handlers();
-        if (!muted_ && now->low_buffer) now->low_buffer();
-        return;
-    }
     if (event.kind == Kind::Open) {
         open_untold_ = true;
     } else {

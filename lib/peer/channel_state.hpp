@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -57,7 +58,6 @@ public:
     bool closing = false;   ///< Ours ends when \a outbox is empty ...
     bool both_ways = false; ///< ... and what the peer sends is dropped.
     bool half_close = false;
-    std::size_t low_water = 0;
 
     /// Hands it to the handler, or keeps it.
     void deliver(ice::ChannelEvent event);
@@ -67,7 +67,10 @@ public:
     /// False while the peer ought to wait.
     [[nodiscard]] bool wants_more() const;
     /// What is left of what was sent.
-    void set_buffered(std::size_t inside) { inside_ = inside + outbox_bytes(); }
+    void set_buffered(std::size_t inside) {
+        inside_ = inside + outbox_bytes();
+        watch_level();
+    }
 
 private:
     struct Handlers {
@@ -83,6 +86,8 @@ private:
     /// A handler keeps running on what it was when it is replaced meanwhile.
     [[nodiscard]] std::shared_ptr<const Handlers> handlers() const;
     void drain();
+    /// Whether buffered_amount() has passed the low-water mark; any thread, after each change.
+    void watch_level();
     void run_on_loop(std::function<void(Session&, ChannelState&)> task);
 
     const std::weak_ptr<Session> session_;
@@ -90,9 +95,12 @@ private:
     const ChannelOptions options_;
     std::atomic<std::size_t> posted_ = 0; // bytes on their way to the loop
     std::atomic<std::size_t> inside_ = 0; // bytes that the session holds
-    std::atomic<bool> finished_ = false;  // no more may be sent
-    std::atomic<bool> muted_ = false;     // no handler any more
-    std::atomic<bool> receiving_ = true;  // the owner wants what comes
+    // From above which less is told; nobody wants to know at first.
+    std::atomic<std::size_t> low_water_ = std::numeric_limits<std::size_t>::max();
+    std::atomic<bool> above_low_water_ = false;
+    std::atomic<bool> finished_ = false; // no more may be sent
+    std::atomic<bool> muted_ = false;    // no handler any more
+    std::atomic<bool> receiving_ = true; // the owner wants what comes
 
     mutable std::mutex mutex_; // guards handlers_
     std::shared_ptr<const Handlers> handlers_ = std::make_shared<const Handlers>();

@@ -62,7 +62,6 @@ public:
     // For ChannelState.
     void send(ChannelState& channel, ChannelMessage message);
     void finish(ChannelState& channel, bool both_ways);
-    void set_low_water(const ChannelState& channel);
     void set_half_close(const ChannelState& channel);
     void update_receiving();
 

@@ -58,7 +58,6 @@ void Session::assign(ChannelState& channel) {
     channel.id = *id;
     channels_[*id] = channel.shared_from_this();
     channels.set_half_close(*id, channel.half_close);
-    channels.set_low_water(*id, channel.low_water);
     for (auto& message : std::exchange(channel.outbox, {})) {
         std::ignore = channels.send(net::now(), *id, message.data, message.text);
     }
@@ -90,12 +89,6 @@ void Session::finish(ChannelState& channel, bool both_ways) {
     }
     post_pump();
     update_receiving();
-}
-
-void Session::set_low_water(const ChannelState& channel) {
-    if (secure_ && channel.id && !channel.ended()) {
-        secure_->channels().set_low_water(*channel.id, channel.low_water);
-    }
 }
 
 void Session::set_half_close(const ChannelState& channel) {

@@ -191,6 +191,24 @@ TEST(PeerSession, HoldsAPeerUpWhileNobodyTakesItsMessages) {
     EXPECT_TRUE(pair.runner.run_until([&] { return heard == kMost; }, std::chrono::seconds(60)));
 }
 
+// What is on its way to the loop counts, too: SCTP takes it at once, so that the session itself
+// never holds much.
+TEST(PeerSession, TellsASenderThatLittleIsLeftByWhatTheSenderSaw) {
+    PeerPair pair;
+    auto channel = *pair.a.session->open_channel("level");
+    ASSERT_TRUE(pair.connect());
+    constexpr std::size_t kLow = std::size_t{64} * 1024;
+    int told = 0;
+    channel.on_low_buffer(kLow, [&] { ++told; });
+    while (channel.buffered_amount() <= kLow) {
+        ASSERT_TRUE(channel.send(std::vector<std::uint8_t>(kLow / 4)));
+    }
+    EXPECT_TRUE(pair.runner.run_until([&] { return told == 1; }));
+    EXPECT_LE(channel.buffered_amount(), kLow);
+    pair.runner.run_for(Duration(50));
+    EXPECT_EQ(told, 1);
+}
+
 TEST(PeerSession, PutsEverythingIntoOneDescriptionForPasting) {
     auto options = PeerPair::quick();
     options.trickle = false;

@@ -124,11 +124,6 @@ std::size_t DataChannels::buffered_amount(ChannelId id) const {
     return found == channels_.end() ? 0 : found->second.buffered;
 }
 
-void DataChannels::set_low_water(ChannelId id, std::size_t bytes) {
-    const auto found = channels_.find(id);
-    if (found != channels_.end()) found->second.low_water = bytes;
-}
-
 const ChannelOptions* DataChannels::options(ChannelId id) const {
     const auto found = channels_.find(id);
     return found == channels_.end() ? nullptr : &found->second.options;
@@ -272,13 +267,9 @@ bool DataChannels::flush(TimePoint now, ChannelId id, Channel& channel) {
     const auto taken = association_.send(now, delivery, outgoing.data);
     if (taken && !*taken) return false;
     // What SCTP will never take (the association is ending) is dropped; process() tells the end.
-    const auto before = channel.buffered;
     channel.buffered -= outgoing.counted;
     buffered_ -= outgoing.counted;
     channel.queue.pop_front();
-    if (before > channel.low_water && channel.buffered <= channel.low_water) {
-        emit(ChannelEvent::Kind::LowBuffer, id);
-    }
     return true;
 }
 

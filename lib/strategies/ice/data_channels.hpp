@@ -33,12 +33,11 @@ struct ChannelOptions {
 /// What happened to a channel.
 struct ChannelEvent {
     enum class Kind : std::uint8_t {
-        Incoming,  ///< The peer made it; see DataChannels::options(). Messages may be sent.
-        Open,      ///< The peer knows the channel that we made.
-        Message,   ///< \a data; \a text when sent as UTF-8, which is not verified.
-        PeerDone,  ///< The peer will send no more; see DataChannels::set_half_close().
-        LowBuffer, ///< What is buffered fell to the low-water mark.
-        Closed     ///< Gone, both ways. The number may be used again.
+        Incoming, ///< The peer made it; see DataChannels::options(). Messages may be sent.
+        Open,     ///< The peer knows the channel that we made.
+        Message,  ///< \a data; \a text when sent as UTF-8, which is not verified.
+        PeerDone, ///< The peer will send no more; see DataChannels::set_half_close().
+        Closed    ///< Gone, both ways. The number may be used again.
     };
     Kind kind = Kind::Message;
     ChannelId channel = 0;
@@ -79,7 +78,7 @@ public:
     /// Takes a message as a whole; empty ones are fine.
     /// \retval Errc::InvalidArgument  no such channel, or our direction has been ended
     /// \retval Errc::TooLarge         longer than max_message(); or kMaxBuffered is reached: wait
-    ///                                for LowBuffer
+    ///                                until buffered_amount() is less
     Result<void> send(TimePoint now, ChannelId channel, ByteView message, bool text = false);
     /// Longest message that send() takes, in bytes: 256 KiB, or less where the peer says so.
     [[nodiscard]] std::size_t max_message() const { return max_message_; }
@@ -96,9 +95,6 @@ public:
     /// Bytes that send() took and SCTP did not yet; SCTP itself holds up to 1 MiB more for all
     /// channels together.
     [[nodiscard]] std::size_t buffered_amount(ChannelId channel) const;
-    /// LowBuffer comes when buffered_amount() falls from above \a bytes to \a bytes or less. 0 at
-    /// first.
-    void set_low_water(ChannelId channel, std::size_t bytes);
 
     /// Null when there is no such channel.
     [[nodiscard]] const ChannelOptions* options(ChannelId channel) const;
@@ -118,7 +114,6 @@ private:
         ChannelOptions options;
         std::deque<Outgoing> queue;
         std::size_t buffered = 0;
-        std::size_t low_water = 0;
         bool acknowledged = false; // the peer knows it: order may now be given up
         bool half_close = false;
         bool finishing = false; // ours ends once the queue is empty
