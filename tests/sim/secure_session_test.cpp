@@ -98,9 +98,35 @@ TEST(SecureSession, TakesChannelsAndMessagesBeforeItIsConnected) {
     EXPECT_EQ(*id, 1); // the offerer is the DTLS server
     ASSERT_TRUE(channels.send(pair.sim.now(), *id, Bytes{42}));
     EXPECT_EQ(channels.buffered_amount(*id), 1U);
-    ASSERT_TRUE(pair.connect());
+    const auto begin = pair.sim.now();
+    pair.start();
     ASSERT_TRUE(pair.run_until([&] { return count(pair.b, Kind::Message) == 1; }));
+    // One and a half round trips of DTLS, which is when its server may send; then INIT, INIT ACK,
+    // and both messages travel beside COOKIE ECHO (RFC 9260 section 5.1).
+    EXPECT_EQ(pair.sim.now() - begin, 6 * pair.model.delay);
     EXPECT_EQ(channels.buffered_amount(*id), 0U);
+    ASSERT_TRUE(pair.run_until([&] { return count(pair.a, Kind::Open) == 1; }));
+}
+
+// What travels with COOKIE ECHO may be lost with it; and a channel may have ended by then.
+TEST(SecureSession, DeliversOnceWhatWasSentBeforeItWasConnected) {
+    for (unsigned seed = 1; seed <= 20; ++seed) {
+        SecurePair pair({.delay = 20ms, .jitter = 5ms, .loss = 0.2, .repeated = 0.1}, seed);
+        auto& channels = pair.a.session->channels();
+        const auto id = channels.open(pair.sim.now(), labelled("early"));
+        ASSERT_TRUE(id);
+        for (std::uint32_t i = 0; i < 5; ++i) {
+            ASSERT_TRUE(channels.send(pair.sim.now(), *id, numbered(i, 700)));
+        }
+        channels.close(pair.sim.now(), *id);
+        pair.start();
+        ASSERT_TRUE(pair.run_until([&] { return count(pair.a, Kind::Closed) == 1; })) << seed;
+        ASSERT_TRUE(pair.run_until([&] { return count(pair.b, Kind::Closed) == 1; })) << seed;
+        EXPECT_EQ(count(pair.b, Kind::Incoming), 1U) << seed;
+        const auto seen = messages(pair.b, *id);
+        ASSERT_EQ(seen.size(), 5U) << seed;
+        for (std::uint32_t i = 0; i < 5; ++i) EXPECT_EQ(seen[i], numbered(i, 700)) << seed;
+    }
 }
 
 // 10 % loss, repeated and reordered datagrams: everything arrives, in order, once.

@@ -140,11 +140,11 @@ void DataChannels::process(TimePoint now) {
             if (id < association_.stream_count()) continue;
             channel.ours_ended = channel.theirs_ended = true;
         }
-        flush(now);
     } else if (state != SctpAssociation::State::Connecting && !over_) {
         over_ = true;
         for (auto& [id, channel] : channels_) channel.ours_ended = channel.theirs_ended = true;
     }
+    flush(now);
     drop_ended();
 }
 
@@ -232,7 +232,7 @@ void DataChannels::handle_reset(TimePoint now, ChannelId id,
 // Each channel in turn gives one message, beginning after the one that was served last, so that a
 // busy channel does not starve the others.
 void DataChannels::flush(TimePoint now) {
-    if (association_.state() != SctpAssociation::State::Connected) return;
+    if (!association_.may_send()) return;
     bool room = true;
     bool any = true;
     while (room && any) {
@@ -247,6 +247,7 @@ void DataChannels::flush(TimePoint now) {
             any = true;
         }
     }
+    if (association_.state() != SctpAssociation::State::Connected) return; // streams end later
     for (auto& [id, channel] : channels_) {
         if (channel.finishing && channel.queue.empty()) end_ours(now, id, channel);
     }

@@ -129,6 +129,7 @@ void SctpAssociation::start(TimePoint now) {
     stack.advance(now);
     now_ = now;
     auto remote = address_for(address_, config_.remote_port);
+    started_ = true;
     if (usrsctp_connect(socket_, as_sockaddr(remote), sizeof(remote)) != 0 &&
         errno != EINPROGRESS) {
         end(State::Failed,
@@ -203,8 +204,8 @@ void SctpAssociation::take_output(ByteView packet) {
 }
 
 Result<bool> SctpAssociation::send(TimePoint now, const Delivery& delivery, ByteView message) {
-    if (state_ != State::Connected || delivery.stream >= streams_ || message.empty()) {
-        return Error{Errc::InvalidArgument, "SCTP: not connected, no stream " +
+    if (!may_send() || delivery.stream >= stream_count() || message.empty()) {
+        return Error{Errc::InvalidArgument, "SCTP: not started, no stream " +
                                                 std::to_string(delivery.stream) +
                                                 ", or an empty message"};
     }

@@ -91,7 +91,7 @@ public:
 
     /// Hands \a message, which must not be empty, to SCTP as a whole or not at all. False: its
     /// buffer of 1 MiB is full; try again after the next datagram or timeout.
-    /// \retval Errc::InvalidArgument  not connected, or no such stream
+    /// \retval Errc::InvalidArgument  not may_send(), or no such stream
     Result<bool> send(TimePoint now, const Delivery& delivery, ByteView message);
     /// Ends our direction of \a stream after what was sent on it. Answered by an event.
     /// \retval Errc::Unsupported  the peer cannot reset streams
@@ -108,8 +108,16 @@ public:
 
     [[nodiscard]] State state() const { return state_; }
     [[nodiscard]] const std::optional<Error>& error() const { return error_; }
-    /// Channels are possible on streams below this number; 0 before Connected.
-    [[nodiscard]] std::uint16_t stream_count() const { return streams_; }
+    /// Whether send() takes messages: from start() to the end. What comes before the association is
+    /// up travels with its COOKIE ECHO (RFC 9260 section 5.1), a round trip earlier than after it.
+    [[nodiscard]] bool may_send() const {
+        return state_ == State::Connected || (state_ == State::Connecting && started_);
+    }
+    /// Channels are possible on streams below this number. Before Connected it is what we ask for;
+    /// the peer may grant less.
+    [[nodiscard]] std::uint16_t stream_count() const {
+        return state_ == State::Connecting ? config_.outgoing_streams : streams_;
+    }
 
     /// For SctpStack only.
     void take_output(ByteView packet);
@@ -130,6 +138,7 @@ private:
     std::uintptr_t address_ = 0;
     struct socket* socket_ = nullptr;
     State state_ = State::Connecting;
+    bool started_ = false;
     std::optional<Error> error_;
     std::uint16_t streams_ = 0;
     bool receiving_ = true;
