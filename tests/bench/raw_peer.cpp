@@ -61,6 +61,8 @@ int main(int argc, char** argv) {
         if (::connect(fd, address, sizeof(at)) != 0) return fail("connect");
         return flood(fd, tcp ? kPiece : bench::kDatagram);
     }
+    const int on = 1; // the port of the round before may be in TIME_WAIT
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (!tcp) ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kBuffer, sizeof(kBuffer));
     if (::bind(fd, address, sizeof(at)) != 0) return fail("bind");
     if (tcp && ::listen(fd, 1) != 0) return fail("listen");
