@@ -194,25 +194,26 @@ void FamilyRun::test_filtering() {
         return;
     }
     ++rounds_;
-    outcomes_ = {};
-    again_ = {};
+    asked_ = {};
     hooks_.progress("looking who may answer (filtering)");
-    for (auto* outcomes : {&outcomes_, &again_}) {
+    for (auto* outcomes : {&asked_[0], &asked_[1]}) {
         ask_filter({true, true}, false, outcomes->address);
         ask_filter({false, true}, false, outcomes->port);
     }
 }
 
 void FamilyRun::take_filtering() {
-    outcomes_.address = agree(outcomes_.address, again_.address);
-    outcomes_.port = agree(outcomes_.port, again_.port);
-    outcomes_.address_control = either(outcomes_.address_control, again_.address_control);
-    outcomes_.port_control = either(outcomes_.port_control, again_.port_control);
-    const auto said = judge_filtering(outcomes_);
+    auto& [first, second, third] = asked_;
+    if (are_divided(first.address, second.address) && !third.address)
+        ask_filter({true, true}, false, third.address);
+    if (are_divided(first.port, second.port) && !third.port)
+        ask_filter({false, true}, false, third.port);
+    if (filters_pending_ > 0) return;
+    const auto said = judge_filtering(settle(asked_));
     servers_[candidates_.front().server].rfc5780 = said.server;
     if (said.wants_control) {
         hooks_.progress("looking whether the server does answer from elsewhere");
-        for (auto* outcomes : {&outcomes_, &again_}) {
+        for (auto* outcomes : {&first, &second}) {
             ask_filter({true, true}, true, outcomes->address_control);
             ask_filter({false, true}, true, outcomes->port_control);
         }

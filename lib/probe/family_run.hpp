@@ -87,8 +87,7 @@ private:
     std::optional<Target> first_candidate_;
     std::optional<Target> qualified_; // who settled the question
     int rounds_ = 0;
-    FilteringOutcomes outcomes_;
-    FilteringOutcomes again_; // the same on other sockets
+    AskedAgain asked_; // each on sockets of its own
     int filters_pending_ = 0;
     int parts_pending_ = 0; ///< Of the mapping tests.
     int ends_pending_ = 1;  ///< The mapping tests, and what goes on beside everything.

@@ -35,10 +35,16 @@ Finding<int> count_layers(const LayerEvidence& evidence) {
     const auto& way = evidence.to_external;
     const bool reached = way && way->end == HopList::End::Reached;
     const int before = way ? static_cast<int>(way->hops.size()) : 0;
-    if (gateway_owns && (!reached || before == 0)) {
+    // A router that was not heard, be it that its ICMP was lost or is rationed, is no evidence of
+    // another one: only one that tells of a probe's death stands before the external address.
+    const bool died = way && std::any_of(way->hops.begin(), way->hops.end(), [](const Hop& hop) {
+                          return !hop.router.is_unspecified();
+                      });
+    if (gateway_owns && (!reached || !died)) {
         return {1, Confidence::Proved,
-                reached ? "hop test and port mapping agree: the gateway has the external address"
-                        : "the gateway says that it has the external address"};
+                reached && before == 0
+                    ? "hop test and port mapping agree: the gateway has the external address"
+                    : "the gateway says that it has the external address"};
     }
     if (gateway_owns) {
         return {0, Confidence::Inconclusive,
@@ -56,7 +62,7 @@ Finding<int> count_layers(const LayerEvidence& evidence) {
         return {2, Confidence::Proved,
                 "the gateway says that its outer address is another than servers see"};
     }
-    if (before > 0) {
+    if (died) {
         // A router on the way need not be a NAT; with a private address it stands inside of one.
         const auto& first_outside = way->hops.size() > 1 ? way->hops[1] : way->hops[0];
         const bool inside = first_outside.distance > 1 && !first_outside.router.is_public() &&

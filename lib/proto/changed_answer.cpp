@@ -116,26 +116,41 @@ const char* words_for(Quality quality) {
     }
 }
 
+/// Of two outcomes the one that says more: a fault of the server, then an answer, then a silence.
+std::optional<Outcome> told_more(const std::optional<Outcome>& first,
+                                 const std::optional<Outcome>& second) {
+    const auto rank = [](const std::optional<Outcome>& outcome) {
+        if (fault_in(outcome)) return 4;
+        if (outcome == Outcome::Arrived) return 3;
+        if (outcome == Outcome::Silent) return 2;
+        return outcome ? 1 : 0;
+    };
+    return rank(second) > rank(first) ? second : first;
+}
+
 Finding<FilteringBehaviour> unknown(std::string evidence) {
     return {FilteringBehaviour::Unknown, Confidence::Inconclusive, std::move(evidence)};
 }
 
 } // namespace
 
-std::optional<Outcome> agree(const std::optional<Outcome>& first,
-                             const std::optional<Outcome>& second) {
-    if (!first || first == Outcome::NoContact) return second;
-    if (!second || second == Outcome::NoContact) return first;
-    if (fault_in(first)) return first;
-    if (fault_in(second)) return second;
-    return first == Outcome::Arrived ? second : first;
+bool are_divided(const std::optional<Outcome>& first, const std::optional<Outcome>& second) {
+    return first != second && (first == Outcome::Arrived || second == Outcome::Arrived) &&
+           (first == Outcome::Silent || second == Outcome::Silent);
 }
 
-std::optional<Outcome> either(const std::optional<Outcome>& first,
-                              const std::optional<Outcome>& second) {
-    if (fault_in(first)) return first;
-    if (fault_in(second)) return second;
-    return first == Outcome::Arrived ? first : second;
+FilteringOutcomes settle(const AskedAgain& asked) {
+    const auto& [first, second, third] = asked;
+    FilteringOutcomes out;
+    for (const auto question : {&FilteringOutcomes::address, &FilteringOutcomes::port}) {
+        out.*question = are_divided(first.*question, second.*question)
+                            ? third.*question
+                            : told_more(first.*question, second.*question);
+    }
+    for (const auto control :
+         {&FilteringOutcomes::address_control, &FilteringOutcomes::port_control})
+        out.*control = told_more(first.*control, second.*control);
+    return out;
 }
 
 FilteringJudgement judge_filtering(const FilteringOutcomes& outcomes) {

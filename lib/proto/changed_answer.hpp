@@ -3,6 +3,7 @@
 /// \brief Does an answer get in that comes from elsewhere? RFC 5780's filtering tests. Sans-IO.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -62,20 +63,6 @@ private:
     std::optional<Outcome> result_;
 };
 
-/// What the same test on two fresh sockets says. A port that another program had a moment ago may
-/// still find that one's filter open; that both sockets got such a port is as good as impossible.
-/// So an answer counts when it arrived at both.
-[[nodiscard]] std::optional<ChangedAnswer::Outcome>
-agree(const std::optional<ChangedAnswer::Outcome>& first,
-      const std::optional<ChangedAnswer::Outcome>& second);
-
-/// What the same control on two fresh sockets says: that the server sends from there is seen when
-/// one of them hears it. The other may have got a port which the NAT cannot keep towards the
-/// server.
-[[nodiscard]] std::optional<ChangedAnswer::Outcome>
-either(const std::optional<ChangedAnswer::Outcome>& first,
-       const std::optional<ChangedAnswer::Outcome>& second);
-
 /// What the tests of one server say about the filter, and about the server.
 struct FilteringJudgement {
     Finding<FilteringBehaviour> filtering;
@@ -92,6 +79,21 @@ struct FilteringOutcomes {
     std::optional<ChangedAnswer::Outcome> address_control;
     std::optional<ChangedAnswer::Outcome> port_control;
 };
+
+/// The same question, asked on one fresh socket after another.
+using AskedAgain = std::array<FilteringOutcomes, 3>;
+
+/// Whether two sockets were told otherwise, so that a third must be asked. An answer that came to
+/// one of them only: its port may be one that another program had a moment ago, with that one's
+/// filter still open, or all answers to the other socket were lost.
+[[nodiscard]] bool are_divided(const std::optional<ChangedAnswer::Outcome>& first,
+                               const std::optional<ChangedAnswer::Outcome>& second);
+
+/// What all sockets say together. A question is settled by two that agree. A control is by one
+/// that hears: that the server sends from there is then seen, and the other socket may have got a
+/// port which the NAT cannot keep towards the server.
+[[nodiscard]] FilteringOutcomes settle(const AskedAgain& asked);
+
 [[nodiscard]] FilteringJudgement judge_filtering(const FilteringOutcomes& outcomes);
 
 /// Whether a server's OTHER-ADDRESS can be what it claims, seen from where it was asked: another

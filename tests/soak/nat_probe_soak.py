@@ -83,6 +83,9 @@ def main(words):
     into_document = words[:1] == ["--write"]
     words = words[into_document:]
     runs = int(words[0]) if words else 100
+    for spec in words[1:]:
+        if spec not in TRUTH:
+            sys.exit(f"what is true behind {spec} is not known; it is of {', '.join(TRUTH)}")
     rows, bad = [], 0
     for spec in words[1:] or TRUTH:
         print(spec, flush=True)

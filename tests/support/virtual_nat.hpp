@@ -194,6 +194,12 @@ public:
     static constexpr IpAddress kHost = IpAddress::v4(0xC0A8010A); // 192.168.1.10
     static constexpr Duration kOneWay{40};
 
+    /// The next \a count answers from \a source are lost.
+    void lose_from(const Endpoint& source, int count) {
+        doomed_from_ = source;
+        doomed_ = count;
+    }
+
     /// Runs \a machine on a socket of its own with port \a port until it has a result.
     template<class Machine>
     void run(Machine& machine, std::uint16_t port) {
@@ -225,7 +231,7 @@ private:
             for (const auto& server : servers) {
                 if (!server.owns(sent.to)) continue;
                 for (const auto& reply : server.answer(sent.to, seen, *request)) {
-                    if (is_lost()) continue;
+                    if (is_lost(reply.source)) continue;
                     sim_.after(kOneWay, [this, reply, local, &machine, &pump] {
                         if (nat.receive(reply.to, reply.source) != local) return;
                         machine.handle_datagram(reply.source, stun::encode(reply.message),
@@ -236,11 +242,17 @@ private:
             }
         });
     }
+    bool is_lost(const Endpoint& source) {
+        if (doomed_ > 0 && source == doomed_from_) return --doomed_ >= 0;
+        return is_lost();
+    }
     bool is_lost() { return std::uniform_real_distribution<>(0, 1)(random_) < loss_; }
 
     Simulator& sim_;
     std::mt19937 random_;
     double loss_;
+    Endpoint doomed_from_;
+    int doomed_ = 0;
 };
 
 } // namespace natterjack::test

@@ -210,6 +210,20 @@ TEST(Layers, AreUnknownWhereEvidenceContradictsOrIsMissing) {
     EXPECT_EQ(said.count.confidence, Confidence::Inconclusive);
 }
 
+// All answers of the gateway to the probe that ends there were lost, one to a longer-lived one
+// came.
+TEST(Layers, AreUnknownWhereTheGatewayWasNotHeard) {
+    auto evidence =
+        LayerEvidence{.local = kLocal, .external = kExternal, .to_external = way({IpAddress()})};
+    auto said = judge_layers(evidence);
+    EXPECT_EQ(said.count.confidence, Confidence::Inconclusive);
+    EXPECT_EQ(said.carrier.value, Truth::Unknown);
+    evidence.gateway_says = {kExternal}; // and that it has the address
+    said = judge_layers(evidence);
+    EXPECT_EQ(said.count.value, 1);
+    EXPECT_EQ(said.count.confidence, Confidence::Proved);
+}
+
 TEST(Tunnel, IsAPointToPointInterfaceThatIsNoProviders) {
     for (const auto* name : {"wg0", "tailscale0", "utun3"})
         EXPECT_EQ(judge_tunnel(name, true).value, Truth::Yes) << name;
