@@ -104,9 +104,9 @@ Attempt Chain::open(OpenRequest request, Handler handler) {
                                                                     std::move(request),
                                                                     std::move(handler)));
     }
-    return run_attempt(loop_,
-                       std::make_shared<ChainAttempt>(loop_, strategies_, parts_,
-                                                      std::move(request), std::move(handler)));
+    return run_attempt(loop_, std::make_shared<ChainAttempt>(loop_, strategies_, parts_,
+                                                             std::move(request), std::move(handler),
+                                                             ChainAttempt::Purpose{}));
 }
 
 std::vector<Strategy> available_strategies() {

@@ -45,13 +45,12 @@ bool has(const std::vector<Strategy>& strategies, const Stage& stage) {
 } // namespace
 
 ChainAttempt::ChainAttempt(Loop loop, std::vector<Strategy> strategies, ChainParts parts,
-                           OpenRequest request, Traversal::Handler handler,
-                           std::optional<Endpoint> remote)
+                           OpenRequest request, Traversal::Handler handler, Purpose purpose)
     : loop_(std::move(loop)),
       strategies_(std::move(strategies)),
       parts_(std::move(parts)),
       request_(std::move(request)),
-      remote_(remote),
+      purpose_(std::move(purpose)),
       handler_(std::move(handler)),
       race_timer_(loop_),
       deadline_timer_(loop_),
@@ -116,9 +115,9 @@ void ChainAttempt::begin_race() {
 
 // Our address has changed, and the gateway leads the port to the old one. While that entry stands
 // the port cannot be had, so it goes first. The other protocols let nobody delete but the old
-// address.
+// address, and by IPv6 each has pinholes of its own.
 bool ChainAttempt::clear_away() {
-    if (!former_ || former_->strategy != Strategy::Igd) return false;
+    if (!former_ || former_->strategy != Strategy::Igd || purpose_.share) return false;
     const auto found = std::find_if(stages_.begin(), stages_.end(), [&](const Stage& stage) {
         return stage.strategy == Strategy::Igd && stage.path.gateway == former_->gateway &&
                stage.path.source != former_->internal.address;
@@ -193,7 +192,7 @@ bool ChainAttempt::is_open_already(const Path& path) const {
 Result<void> ChainAttempt::lay_out_stages() {
     if (auto valid = validate(request_); !valid) return valid;
     // A flow goes out; nobody needs to be asked whether it gets in.
-    if (remote_) return lay_out_gateways();
+    if (purpose_.remote) return lay_out_gateways();
     if (request_.stun_servers.empty() || (request_.prove && request_.turn_servers.empty())) {
         auto servers = parts_.read_servers();
         if (!servers) return servers.error();
@@ -245,7 +244,8 @@ Result<void> ChainAttempt::lay_out_gateways() {
         }
     }
     // What the host itself can be reached by, without a gateway.
-    const bool own = ipv4 && !request_.internal_address && !request_.network.gateway && !remote_;
+    const bool own =
+        ipv4 && !request_.internal_address && !request_.network.gateway && !purpose_.remote;
     if (own && wanted(Strategy::Direct)) {
         for (const Path& path : public_addresses(*network, request_.network)) {
             add(Strategy::Direct, path);

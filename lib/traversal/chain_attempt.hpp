@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "net/loop.hpp"
+#include "traversal/address_share.hpp"
 #include "traversal/appraisal.hpp"
 #include "traversal/chain.hpp"
 #include "traversal/chain_proofs.hpp"
@@ -23,9 +24,14 @@ namespace natterjack {
 /// opening, for stages that may still answer.
 class ChainAttempt : public std::enable_shared_from_this<ChainAttempt> {
 public:
-    /// \a remote: the request is for a flow that goes out to it (Mapping::remote).
+    /// What a caller of Traversal does not say.
+    struct Purpose {
+        std::optional<Endpoint> remote;    ///< A flow that goes out to it (Mapping::remote).
+        std::optional<AddressShare> share; ///< By IPv6: request.network.source is of it.
+    };
+
     ChainAttempt(Loop loop, std::vector<Strategy> strategies, ChainParts parts, OpenRequest request,
-                 Traversal::Handler handler, std::optional<Endpoint> remote = {});
+                 Traversal::Handler handler, Purpose purpose);
 
     void start();
     /// The same for an opening that has lost its gateway: the answer is OpeningState's settle_in()
@@ -100,7 +106,7 @@ private:
     std::vector<Strategy> strategies_;
     ChainParts parts_;
     OpenRequest request_;
-    std::optional<Endpoint> remote_;
+    Purpose purpose_;
     Traversal::Handler handler_;
     TimePoint started_;
     TimePoint deadline_;

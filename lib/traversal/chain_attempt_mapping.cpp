@@ -64,7 +64,7 @@ bool ChainAttempt::inherit(Stage& stage) {
                    .transport = request_.transport,
                    .internal = request_for(stage).internal,
                    .gateway = stage.path.gateway,
-                   .remote = remote_};
+                   .remote = purpose_.remote};
     if (former_ && is_same_mapping(*former_, wanted)) {
         stage.inherited = former_;
     } else {
@@ -145,7 +145,7 @@ void ChainAttempt::judge(std::size_t index) {
 
 bool ChainAttempt::may_look_beyond(const Stage& stage) const {
     const auto& external = stage.mapping.external.address;
-    return parts_.trace_hops && !remote_ && is_a_gateways(stage.strategy) &&
+    return parts_.trace_hops && !purpose_.remote && is_a_gateways(stage.strategy) &&
            !external.is_unspecified() &&
            reach_of(external, around_->seen) == Reach::BehindAnotherNat;
 }
@@ -276,14 +276,19 @@ Appraisal ChainAttempt::appraisal() const {
 OpeningState::Parts ChainAttempt::opening_parts() const {
     const auto relocate = [loop = loop_, strategies = strategies_, parts = parts_,
                            request = request_,
-                           remote = remote_](const std::shared_ptr<OpeningState>& opening,
-                                             const Mapping& former) -> std::shared_ptr<void> {
+                           purpose = purpose_](const std::shared_ptr<OpeningState>& opening,
+                                               const Mapping& former) -> std::shared_ptr<void> {
         auto again = request;
+        if (auto share = purpose.share) {
+            if (const auto network = parts.read_network()) {
+                again.network.source = share->pick(*network);
+            }
+        }
         again.prove = false; // the application has the port by now
         // The same number outside as before, if it can be had.
         if (!again.any_external_port) again.external_port = former.external.port;
         auto attempt =
-            std::make_shared<ChainAttempt>(loop, strategies, parts, again, nullptr, remote);
+            std::make_shared<ChainAttempt>(loop, strategies, parts, again, nullptr, purpose);
         attempt->start_again(opening, former);
         return {attempt.get(), [attempt](void*) { attempt->cancel(); }};
     };
@@ -292,6 +297,7 @@ OpeningState::Parts ChainAttempt::opening_parts() const {
             .keeper = keeper_,
             .relocate = relocate,
             .network = request_.network,
+            .share = purpose_.share,
             .check_interval = request_.check_interval};
 }
 
@@ -305,7 +311,7 @@ MappingRequest ChainAttempt::request_for(const Stage& stage) const {
             .lifetime = std::chrono::duration_cast<Lifetime>(request_.lifetime),
             .description = request_.description,
             .only_from = of_family(request_.only_from, stage.path.source),
-            .remote = remote_,
+            .remote = purpose_.remote,
             .renew = stage.inherited};
 }
 

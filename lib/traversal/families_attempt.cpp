@@ -30,28 +30,30 @@ void FamiliesAttempt::start() {
     if (both) {
         auto ipv4 = request_;
         ipv4.families = Families::Ipv4;
-        add(std::move(ipv4));
+        add(std::move(ipv4), {});
     }
+    const auto pool = std::make_shared<AddressShare::Pool>(request_.network);
     for (const Path& path : paths.value_or({})) {
         auto ipv6 = request_;
         ipv6.families = Families::Ipv6;
         ipv6.network.source = path.source;
-        add(std::move(ipv6));
+        add(std::move(ipv6), {.remote = {}, .share = AddressShare(pool, path.source)});
     }
     pending_ = attempts_.size();
     for (const auto& attempt : attempts_) attempt->start();
 }
 
-void FamiliesAttempt::add(OpenRequest request) {
+void FamiliesAttempt::add(OpenRequest request, ChainAttempt::Purpose purpose) {
     const auto index = attempts_.size();
     results_.emplace_back();
     // The attempts are this one's, and are cancelled before it goes.
-    attempts_.push_back(
-        std::make_shared<ChainAttempt>(loop_, strategies_, parts_, std::move(request),
-                                       [this, index](Result<Opening, OpenFailure> result) {
-                                           results_[index].emplace(std::move(result));
-                                           if (--pending_ == 0) finish();
-                                       }));
+    attempts_.push_back(std::make_shared<ChainAttempt>(
+        loop_, strategies_, parts_, std::move(request),
+        [this, index](Result<Opening, OpenFailure> result) {
+            results_[index].emplace(std::move(result));
+            if (--pending_ == 0) finish();
+        },
+        std::move(purpose)));
 }
 
 void FamiliesAttempt::finish() {

@@ -22,7 +22,7 @@ public:
     void cancel();
 
 private:
-    void add(OpenRequest request);
+    void add(OpenRequest request, ChainAttempt::Purpose purpose);
     void finish();
 
     Loop loop_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "traversal/inquiry.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "traversal/paths.hpp"
@@ -19,30 +20,49 @@ StoryLine::Outcome outcome_of(const Error& error) {
 }
 
 Inquiry::Inquiry(Loop loop, const ChainParts& parts, const NetworkChoice& choice,
-                 const std::vector<Strategy>& mapping_strategies)
-    : loop_(std::move(loop)), done_timer_(loop_) {
+                 const std::vector<Strategy>& mapping_strategies, Families families)
+    : loop_(std::move(loop)),
+      make_mapper_(parts.make_mapper),
+      strategies_(mapping_strategies),
+      done_timer_(loop_) {
     const auto network = parts.read_network();
     if (!network) {
         ready_ = network.error();
         return;
     }
-    const auto paths = choose_paths(*network, choice);
-    if (!paths) {
-        ready_ = paths.error();
+    const auto ipv6 = choose_ipv6_paths(*network, choice);
+    if (families != Families::Ipv4) ipv6_paths_ = ipv6.value_or({});
+    if (families == Families::Ipv6) {
+        if (!ipv6) ready_ = ipv6.error();
         return;
     }
-    for (const Path& path : *paths) {
-        for (const Strategy strategy : mapping_strategies) {
-            auto mapper = parts.make_mapper(strategy, loop_, path);
-            if (!mapper) continue;
-            Member& member = members_.emplace_back();
-            member.strategy = strategy;
-            member.path = path;
-            member.mapper = std::move(mapper);
-            member.line.strategy = strategy;
-            member.line.gateway = path.gateway;
-        }
+    const auto paths = choose_paths(*network, choice);
+    if (!paths && ipv6_paths_.empty()) ready_ = paths.error();
+    for (const Path& path : paths.value_or({})) {
+        for (const Strategy strategy : strategies_) add(strategy, path);
     }
+}
+
+Inquiry::Member* Inquiry::add(Strategy strategy, const Path& path) {
+    auto mapper = make_mapper_(strategy, loop_, path);
+    if (!mapper) return nullptr;
+    Member& member = members_.emplace_back();
+    member.strategy = strategy;
+    member.path = path;
+    member.mapper = std::move(mapper);
+    member.line.strategy = strategy;
+    member.line.gateway = path.gateway;
+    return &member;
+}
+
+void Inquiry::add_pinhole(const Mapping& pinhole) {
+    const auto path = std::find_if(ipv6_paths_.begin(), ipv6_paths_.end(), [&](const Path& one) {
+        return one.gateway == pinhole.gateway && one.source == pinhole.internal.address;
+    });
+    const bool asked =
+        std::find(strategies_.begin(), strategies_.end(), pinhole.strategy) != strategies_.end();
+    if (path == ipv6_paths_.end() || !asked) return;
+    if (auto* member = add(pinhole.strategy, *path)) member->pinhole = pinhole;
 }
 
 void Inquiry::ask(const std::function<void(Member&)>& question, std::function<void()> done) {

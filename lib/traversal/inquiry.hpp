@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <natterjack/traversal.hpp>
@@ -24,17 +25,22 @@ public:
         std::unique_ptr<Mapper> mapper;
         StoryLine line;
         TimePoint started;
+        std::optional<Mapping> pinhole; ///< By IPv6: what to ask about.
     };
 
-    /// \a mapping_strategies: which to ask; Direct has nobody to ask and is passed over.
+    /// \a mapping_strategies: which to ask; Direct has nobody to ask and is passed over. By IPv6
+    /// nobody is asked but about what add_pinhole() adds.
     Inquiry(Loop loop, const ChainParts& parts, const NetworkChoice& choice,
-            const std::vector<Strategy>& mapping_strategies);
+            const std::vector<Strategy>& mapping_strategies, Families families = Families::Ipv4);
     Inquiry(const Inquiry&) = delete;
     Inquiry& operator=(const Inquiry&) = delete;
 
     /// \retval Errc::NoNetwork, Errc::InvalidArgument  as choose_paths()
     [[nodiscard]] const Result<void>& ready() const { return ready_; }
     [[nodiscard]] std::deque<Member>& members() { return members_; }
+
+    /// Before ask(): a member for \a pinhole, if its router and its address are still there.
+    void add_pinhole(const Mapping& pinhole);
 
     /// Calls \a question for every member; each calls settle() once. \a done is called when all
     /// have, never before this returns.
@@ -46,7 +52,12 @@ public:
     [[nodiscard]] Story story() const;
 
 private:
+    Member* add(Strategy strategy, const Path& path);
+
     Loop loop_;
+    MakeMapper make_mapper_;
+    std::vector<Strategy> strategies_;
+    std::vector<Path> ipv6_paths_;
     Result<void> ready_;
     std::deque<Member> members_; // a deque: mappers' handlers hold references
     std::size_t pending_ = 0;

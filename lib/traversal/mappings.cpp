@@ -20,6 +20,17 @@ using AddressHandler = std::function<void(Result<Mappings::Addresses, OpenFailur
 
 constexpr Duration kSilence{1000}; // see chain_attempt.cpp
 
+std::string owner_of(const JournalEntry& entry) {
+    if (entry.owner.program.empty()) return {}; // no entry, only a mapping
+    const bool kept = entry.owner.pid != 0 && net::may_be_alive(entry.owner);
+    return (kept ? "process " + std::to_string(entry.owner.pid) : "nobody any more") + " (" +
+           entry.owner.program + ")";
+}
+
+bool is_ipv4(const Mapping& mapping) {
+    return mapping.internal.address.is_v4();
+}
+
 ListedMapping listed(const JournalEntry& entry, Clock::time_point now) {
     const Mapping& mapping = entry.mapping;
     ListedMapping out{.transport = mapping.transport,
@@ -30,7 +41,8 @@ ListedMapping listed(const JournalEntry& entry, Clock::time_point now) {
                       .gateway = mapping.gateway,
                       .reach = reach_of(mapping.external.address, std::nullopt),
                       .only_from = mapping.only_from,
-                      .ours = true};
+                      .ours = true,
+                      .owner = owner_of(entry)};
     if (entry.ends != Clock::time_point()) {
         out.lifetime = std::chrono::duration_cast<std::chrono::seconds>(entry.ends - now);
     }
@@ -49,7 +61,8 @@ Mapping to_mapping(const ListedMapping& entry) {
             .internal = entry.internal,
             .external = entry.external,
             .gateway = entry.gateway,
-            .description = entry.description};
+            .description = entry.description,
+            .only_from = entry.only_from};
 }
 
 std::string port_name(std::uint16_t port, Transport transport) {
@@ -62,6 +75,7 @@ struct Context {
     NetworkChoice choice;
     std::vector<Strategy> strategies;
     ChainParts parts;
+    Families families = Families::Both;
 };
 
 OpenFailure nobody(const Inquiry& inquiry, const std::string& what) {
@@ -88,7 +102,8 @@ public:
 
     Question(const Context& context, std::chrono::milliseconds limit, Handler handler)
         : journal_(context.parts.journal),
-          inquiry_(context.loop, context.parts, context.choice, context.strategies),
+          inquiry_(context.loop, context.parts, context.choice, context.strategies,
+                   context.families),
           handler_(std::move(handler)),
           start_timer_(context.loop) {
         start_timer_.start_at(net::now(), [this, limit] { start(limit); });
@@ -125,12 +140,18 @@ private:
 
 class ListWork final : public Question<Mappings::Listing> {
 public:
-    using Question::Question;
+    ListWork(const Context& context, std::chrono::milliseconds limit, ListHandler handler)
+        : Question(context, limit, std::move(handler)) {
+        for (const JournalEntry& entry : journal_.read(Clock::now())) {
+            if (!is_ipv4(entry.mapping)) inquiry_.add_pinhole(entry.mapping);
+        }
+    }
 
 private:
     // IGD can list. The others are only asked whether they are there: a gateway without IGD is no
     // failure, it just keeps its table to itself.
     void ask(Inquiry::Member& member) override {
+        if (member.pinhole && member.strategy == Strategy::Igd) return look_at_pinhole(member);
         if (member.strategy != Strategy::Igd) {
             member.mapper->probe(silence(), [this, &member](const Result<Service>& answer) {
                 if (!answer) return inquiry_.settle(member, answer.error());
@@ -145,6 +166,29 @@ private:
             someone_ = true;
             add_listed(member, *std::move(answer));
         });
+    }
+
+    void look_at_pinhole(Inquiry::Member& member) {
+        member.mapper->check({.transport = member.pinhole->transport,
+                              .internal = member.pinhole->internal,
+                              .renew = member.pinhole},
+                             deadline_, [this, &member](const Result<Mapping>& answer) {
+                                 if (!answer) return settle_pinhole(member, answer.error());
+                                 someone_ = true;
+                                 member.pinhole->note = answer->note;
+                                 inquiry_.settle(member, StoryLine::Outcome::Opened,
+                                                 "has our pinhole");
+                             });
+    }
+
+    // Gone is gone; whoever says nothing may still have it.
+    void settle_pinhole(Inquiry::Member& member, const Error& error) {
+        if (error.code == Errc::NotFound) {
+            member.pinhole.reset();
+        } else {
+            member.pinhole->note = "whether the router still has it is not known";
+        }
+        inquiry_.settle(member, error);
     }
 
     // Tables name no external address: the gateway has one for all of them.
@@ -174,7 +218,18 @@ private:
         }
     }
 
+    void add_pinhole(const JournalEntry& entry, Clock::time_point now) {
+        for (const auto& member : inquiry_.members()) {
+            if (!member.pinhole || !is_same_mapping(*member.pinhole, entry.mapping)) continue;
+            listing_.mappings.push_back(listed(entry, now));
+            listing_.mappings.back().note = member.pinhole->note;
+            return;
+        }
+    }
+
     void add_ours(const JournalEntry& entry, Clock::time_point now) {
+        if (entry.mapping.remote) return; // a flow opens nothing
+        if (!is_ipv4(entry.mapping)) return add_pinhole(entry, now);
         const bool here = std::any_of(
             inquiry_.members().begin(), inquiry_.members().end(),
             [&](const auto& member) { return member.path.gateway == entry.mapping.gateway; });
@@ -184,6 +239,7 @@ private:
             [&](const ListedMapping& other) { return is_entry_of(other, entry.mapping); });
         if (known != listing_.mappings.end()) {
             known->ours = true;
+            known->owner = owner_of(entry);
             known->strategy = entry.mapping.strategy;
             known->only_from = entry.mapping.only_from;
             if (!entry.mapping.hops.empty()) { // the gateway knows its own half of it only
@@ -260,8 +316,11 @@ public:
           transport_(transport) {
         for (const JournalEntry& entry : journal_.read(Clock::now())) {
             const Mapping& mapping = entry.mapping;
-            if (mapping.transport != transport_ || !is_within_reach(mapping)) continue;
-            if (mapping.internal.port == port_ || mapping.external.port == port_) {
+            const bool named = mapping.internal.port == port_ || mapping.external.port == port_;
+            if (mapping.transport != transport_ || mapping.remote || !named) continue;
+            if (!is_ipv4(mapping)) {
+                inquiry_.add_pinhole(mapping);
+            } else if (is_within_reach(mapping)) {
                 ours_.push_back(mapping);
             }
         }
@@ -281,6 +340,7 @@ private:
     }
 
     void ask(Inquiry::Member& member) override {
+        if (member.pinhole) return unmap(member, *member.pinhole);
         const auto mine = std::find_if(ours_.begin(), ours_.end(), [&](const Mapping& mapping) {
             return mapping.strategy == member.strategy && mapping.gateway == member.path.gateway;
         });
@@ -342,16 +402,19 @@ private:
 
     void unmap(Inquiry::Member& member, Mapping mapping) {
         mapping.gateway = member.path.gateway;
-        const auto handler = [this, &member, mapping](const Result<void>& answer) {
+        const bool ours = member.pinhole || !ours_.empty();
+        const auto handler = [this, &member, mapping, ours](const Result<void>& answer) {
             if (!answer) {
                 if (answer.error().code == Errc::NotFound) forget(mapping);
-                if (!ours_.empty()) trouble_ = answer.error();
+                // What is gone is no trouble, where something else was there.
+                const bool gone = answer.error().code == Errc::NotFound;
+                if (ours && (!gone || !trouble_)) trouble_ = answer.error();
                 return inquiry_.settle(member, answer.error());
             }
             forget(mapping);
             ListedMapping gone = listed({.mapping = mapping}, {});
-            gone.ours = !ours_.empty();
-            const bool blind = ours_.empty() && member.strategy == Strategy::NatPmp;
+            gone.ours = ours;
+            const bool blind = !ours && member.strategy == Strategy::NatPmp;
             (blind ? blindly_ : removed_.mappings).push_back(std::move(gone));
             inquiry_.settle(member, StoryLine::Outcome::Opened,
                             blind ? "accepts the deletion, as it does without a mapping, too"
@@ -374,19 +437,22 @@ private:
 
     void finish() override {
         removed_.story = inquiry_.story();
-        // NAT-PMP's yes counts where nobody saw what went.
-        if (removed_.mappings.empty()) removed_.mappings = blindly_;
-        if (foreign_) {
+        // NAT-PMP's yes counts where nobody saw what went; where a list says that there is none, it
+        // means nothing.
+        if (removed_.mappings.empty() && !listed_nowhere_ && !foreign_) {
+            removed_.mappings = blindly_;
+        }
+        if (!removed_.mappings.empty()) {
+            if (trouble_ && trouble_->code != Errc::NotFound) removed_.trouble = trouble_;
+            answer(std::move(removed_));
+        } else if (foreign_) {
             answer(OpenFailure{conflict(), removed_.story});
-        } else if (removed_.mappings.empty() || listed_nowhere_) {
-            // Where a list says there is none, NAT-PMP's blind yes means nothing.
+        } else {
             auto failure =
                 nobody(inquiry_, "nothing here opens ports, so there is nothing to delete");
             // What the journal knows was opened: the gateway has it no more, or does not answer.
             if (trouble_) failure.error = *trouble_;
             answer(std::move(failure));
-        } else {
-            answer(std::move(removed_));
         }
     }
 
@@ -426,14 +492,15 @@ public:
     std::list<std::unique_ptr<Work>> work; // ended ones stay until the end: they are few
 };
 
-Mappings::Mappings(const Loop& loop, NetworkChoice network, std::vector<Strategy> only) {
+Mappings::Mappings(const Loop& loop, NetworkChoice network, std::vector<Strategy> only,
+                   Families families) {
     auto strategies = available_strategies();
     std::erase_if(strategies, [&](Strategy strategy) {
         return strategy == Strategy::Direct ||
                (!only.empty() && std::find(only.begin(), only.end(), strategy) == only.end());
     });
     state_ = std::make_shared<State>(
-        Context{loop, std::move(network), std::move(strategies), ChainParts::real()});
+        Context{loop, std::move(network), std::move(strategies), ChainParts::real(), families});
 }
 
 Mappings::~Mappings() {

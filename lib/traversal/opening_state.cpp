@@ -168,13 +168,13 @@ bool OpeningState::has_lost_its_way(const net::Network& network) {
         return path.gateway == lease_.path.gateway && path.source == lease_.path.source &&
                path.interface == lease_.path.interface;
     };
-    const auto ways = lease_.mapping.strategy == Strategy::Direct
+    const auto ways = parts_.share ? parts_.share->ways(network)
+                      : lease_.mapping.strategy == Strategy::Direct
                           ? public_addresses(network, parts_.network)
                           : choose_paths(network, parts_.network).value_or({});
     // Without any way there is nothing to do but to wait for one.
-    if (std::any_of(ways.begin(), ways.end(), is_ours) || network.default_routes.empty()) {
-        return false;
-    }
+    const bool nowhere = parts_.share ? ways.empty() : network.default_routes.empty();
+    if (std::any_of(ways.begin(), ways.end(), is_ours) || nowhere) return false;
     homeless_ = true;
     return true;
 }
@@ -191,6 +191,7 @@ void OpeningState::settle_in(Lease lease, Appraisal appraise, const Story& story
     homeless_ = false;
     const auto former = std::exchange(lease_.mapping, lease.mapping);
     if (!is_same_mapping(former, lease.mapping)) erase_from_journal(former);
+    if (parts_.share && lease.path.source != lease_.path.source) close_former_pinhole(former);
     if (const auto id = std::exchange(enrolled_, std::nullopt)) parts_.keeper->depart(*id);
     lease_ = std::move(lease);
     hold_session();
@@ -202,6 +203,13 @@ void OpeningState::settle_in(Lease lease, Appraisal appraise, const Story& story
     enroll();
     attach(std::exchange(relocation_, nullptr)); // a better stage may still answer
     take(lease_.mapping);
+}
+
+// An address that is deprecated can still be asked from, one that is gone cannot; nobody waits.
+void OpeningState::close_former_pinhole(const Mapping& former) {
+    const std::shared_ptr<Mapper> mapper = std::move(lease_.mapper);
+    auto keep = net::keep_until_done(loop_, mapper);
+    mapper->unmap(former, net::now() + kUndoLimit, [keep](const Result<void>&) { keep(); });
 }
 
 void OpeningState::could_not_move(const Error& error) {

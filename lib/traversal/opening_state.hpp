@@ -15,6 +15,7 @@
 
 #include "net/loop.hpp"
 #include "strategies/mapper.hpp"
+#include "traversal/address_share.hpp"
 #include "traversal/journal.hpp"
 #include "traversal/lease_keeper.hpp"
 
@@ -49,8 +50,9 @@ public:
         Journal journal;
         std::shared_ptr<LeaseKeeper> keeper;
         Relocation relocate;
-        NetworkChoice network;          ///< Which ways would do.
-        Duration check_interval{60000}; ///< See OpenRequest.
+        NetworkChoice network;             ///< Which ways would do.
+        std::optional<AddressShare> share; ///< By IPv6: says so instead.
+        Duration check_interval{60000};    ///< See OpenRequest.
     };
 
     OpeningState(Loop loop, OpeningInfo info, Parts parts);
@@ -106,6 +108,7 @@ private:
     void finish_close(const Result<void>& result);
     void write_journal();
     void erase_from_journal(const Mapping& mapping);
+    void close_former_pinhole(const Mapping& former);
 
     Loop loop_;
     Parts parts_;

@@ -87,7 +87,7 @@ Attempt keep_flow(const Loop& loop, ChainParts parts, FlowRequest request,
             if (!opened) return handler(opened.error());
             handler(OutboundFlow(*std::move(opened), remote));
         },
-        request.remote);
+        ChainAttempt::Purpose{.remote = request.remote, .share = {}});
     return run_attempt(loop, std::move(attempt));
 }
 

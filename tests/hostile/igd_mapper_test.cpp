@@ -132,6 +132,63 @@ TEST_F(IgdMapper, MapsAndReadsBack) {
     EXPECT_EQ(igd.count("GetSpecificPortMappingEntry"), 2) << "before and after";
 }
 
+MappingRequest restricted(MappingRequest request, const char* only_from) {
+    request.only_from = {*RemotePeers::parse(only_from)};
+    return request;
+}
+
+TEST_F(IgdMapper, MapsForOneRemoteHostAndReadsThatBack) {
+    igd.table.push_back(entry(80, {kHost, 80}));
+    const auto mapping = map(restricted(request(), "192.0.2.9"));
+    ASSERT_TRUE(mapping) << mapping.error().message;
+    EXPECT_EQ(mapping->only_from.size(), 1U);
+    ASSERT_EQ(igd.table.size(), 2U);
+    EXPECT_EQ(igd.table[1].remote_host, "192.0.2.9");
+    auto renewal = restricted(request(), "192.0.2.9");
+    renewal.renew = *mapping;
+    ASSERT_TRUE(map(renewal));
+    EXPECT_EQ(igd.find(Transport::Tcp, 6667)->remote_host, "192.0.2.9");
+    EXPECT_TRUE(unmap(*mapping));
+    EXPECT_EQ(igd.table.size(), 1U);
+}
+
+TEST_F(IgdMapper, TakesBackWhatARouterOpensToEverybodyInstead) {
+    igd.manners.ignores_remote_host = true;
+    const auto mapping = map(restricted(request(), "192.0.2.9"));
+    ASSERT_FALSE(mapping);
+    EXPECT_EQ(mapping.error().code, Errc::Unsupported);
+    EXPECT_NE(mapping.error().message.find("cannot restrict"), std::string::npos);
+    ASSERT_TRUE(runner.run_until([this] { return igd.table.empty(); }));
+}
+
+TEST_F(IgdMapper, AsksForNothingThatUpnpCannotRestrict) {
+    for (const auto* only_from : {"192.0.2.0/24", "192.0.2.9:5000"}) {
+        const auto mapping = map(restricted(request(), only_from));
+        ASSERT_FALSE(mapping);
+        EXPECT_EQ(mapping.error().code, Errc::Unsupported);
+    }
+    EXPECT_EQ(igd.count("AddPortMapping"), 0);
+    igd.manners.faults = {{"AddPortMapping", 726}};
+    EXPECT_EQ(map(restricted(request(), "192.0.2.9")).error().code, Errc::Unsupported);
+    EXPECT_TRUE(igd.table.empty());
+}
+
+TEST_F(IgdMapper, ReplacesItsOwnEntryThatLetsInOthers) {
+    const auto open = map();
+    ASSERT_TRUE(open);
+    auto narrower = restricted(request(), "192.0.2.9");
+    narrower.renew = *open;
+    const auto restricted_now = map(narrower);
+    ASSERT_TRUE(restricted_now) << restricted_now.error().message;
+    ASSERT_EQ(igd.table.size(), 1U);
+    EXPECT_EQ(igd.table[0].remote_host, "192.0.2.9");
+    auto wider = request();
+    wider.renew = *restricted_now;
+    ASSERT_TRUE(map(wider));
+    ASSERT_EQ(igd.table.size(), 1U);
+    EXPECT_EQ(igd.table[0].remote_host, "");
+}
+
 TEST_F(IgdMapper, EscapesTheDescription) {
     auto wanted = request();
     wanted.description = "a</NewPortMappingDescription><NewEnabled>0</NewEnabled>\x1b";

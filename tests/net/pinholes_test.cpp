@@ -9,25 +9,22 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/chain_fixture.hpp"
 #include "tests/support/fake_5351.hpp"
 #include "tests/support/fake_igd.hpp"
-#include "tests/support/loop_runner.hpp"
 #include "tests/support/netns.hpp"
-#include "traversal/chain.hpp"
 
 namespace natterjack::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint16_t kPort = 6667;
-
 IpAddress address(const char* text) {
     return *IpAddress::parse(text);
 }
 
 /// A host with two global addresses and a default route by the router's link-local one.
-class Pinholes : public testing::Test {
+class Pinholes : public RealChain {
 protected:
     Pinholes() {
         ip("route add default via fe80::1 dev lan0");
@@ -41,29 +38,6 @@ protected:
         ip("route del default via fe80::1 dev lan0");
         const InRouter in_router;
         ip("route del 2a00:77::/64 dev gw0");
-    }
-
-    void open(OpenRequest request,
-              std::vector<Strategy> strategies = {Strategy::Igd, Strategy::Pcp, Strategy::NatPmp}) {
-        Chain chain(runner_.loop(), std::move(strategies),
-                    {.make_mapper = make_mapper,
-                     .read_network = net::read_network,
-                     .read_servers = []() -> Result<Servers> { return Servers{}; },
-                     .journal = Journal(""),
-                     .trace_hops = trace_second_hop(),
-                     .keeper_of = LeaseKeeper::of});
-        attempt_ = chain.open(std::move(request), [this](Result<Opening, OpenFailure> result) {
-            result_.emplace(std::move(result));
-        });
-        ASSERT_TRUE(runner_.run_until([this] { return result_.has_value(); }));
-    }
-
-    void close() {
-        result_.reset();
-        attempt_ = {};
-        bool over = false;
-        runner_.loop().when_settled(2 * kUndoLimit, [&over] { over = true; });
-        EXPECT_TRUE(runner_.run_until([&over] { return over; }));
     }
 
     /// A fresh pair of neighbours may need a second to find each other; as long as anybody waits
@@ -90,9 +64,6 @@ protected:
 
     HostAddress stable_{"2a00:77::2/64"};
     HostAddress other_{"2a00:77::3/64"};
-    LoopRunner runner_;
-    Attempt attempt_;
-    std::optional<Result<Opening, OpenFailure>> result_;
 };
 
 /// A global address of the router on the link: its UPnP answers come from there.
@@ -167,12 +138,7 @@ TEST_F(Pinholes, LackWhereTheRouterHasNoneAndTheStorySaysSo) {
 TEST_F(Pinholes, AreTakenBackWhenTheRequestIsCancelled) {
     Fake5351 server(runner_.loop(), gateway_link_local_place());
     server.behaviour.delay = 20ms;
-    Chain chain(runner_.loop(), {Strategy::Pcp},
-                {.make_mapper = make_mapper,
-                 .read_network = net::read_network,
-                 .read_servers = []() -> Result<Servers> { return Servers{}; },
-                 .journal = Journal(""),
-                 .keeper_of = LeaseKeeper::of});
+    Chain chain(runner_.loop(), {Strategy::Pcp}, parts());
     auto attempt = chain.open({.port = kPort, .families = Families::Ipv6},
                               [](const Result<Opening, OpenFailure>&) { FAIL(); });
     ASSERT_TRUE(runner_.run_until([&] { return !server.mappings().empty(); }));
@@ -202,6 +168,53 @@ TEST_F(Pinholes, AreAskedForByIgdFromEachGlobalAddress) {
     EXPECT_EQ(igd.count("DeletePinhole"), 2);
 }
 
+// As when the provider gives the home another prefix.
+TEST_F(Pinholes, FollowAnAddressThatIsDeprecatedToOneThatNoneOfThemIsFor) {
+    const Fake5351 server(runner_.loop(), gateway_link_local_place());
+    open({.port = kPort, .families = Families::Ipv6});
+    ASSERT_TRUE(*result_) << result_->error().error.message;
+    std::vector<std::pair<IpAddress, IpAddress>> moves;
+    (*result_)->on_changed(
+        [&](Opening::Change change, const OpeningInfo& before, const OpeningInfo& after) {
+            EXPECT_EQ(change, Opening::Change::Moved);
+            moves.emplace_back(before.external.address, after.external.address);
+        });
+    const HostAddress next("2a00:77::4/64");
+    ip("address change 2a00:77::2/64 dev lan0 preferred_lft 0 valid_lft 100");
+    const std::vector wanted = {address("2a00:77::3"), address("2a00:77::4")};
+    EXPECT_TRUE(runner_.run_until([&] { return !moves.empty() && hosts(server) == wanted; }))
+        << moves.size();
+    EXPECT_EQ(moves, (std::vector{std::pair{address("2a00:77::2"), address("2a00:77::4")}}));
+    close();
+    EXPECT_TRUE(server.mappings().empty());
+}
+
+TEST_F(Pinholes, StayWhereThereIsNoOtherAddress) {
+    const Fake5351 server(runner_.loop(), gateway_link_local_place());
+    open({.port = kPort, .families = Families::Ipv6});
+    ASSERT_TRUE(*result_);
+    bool changed = false;
+    (*result_)->on_changed(
+        [&](Opening::Change, const OpeningInfo&, const OpeningInfo&) { changed = true; });
+    ip("address change 2a00:77::2/64 dev lan0 preferred_lft 0 valid_lft 100");
+    EXPECT_FALSE(runner_.run_until([&] { return changed; }, 700ms));
+    EXPECT_EQ(server.mappings().size(), 2U);
+    close();
+}
+
+TEST_F(Pinholes, AreForOneHostWhereThatIsAskedFor) {
+    Fake5351 server(runner_.loop(), gateway_link_local_place());
+    open({.port = kPort,
+          .only_from = {*RemotePeers::parse("2001:db8::/32")},
+          .families = Families::Ipv6});
+    ASSERT_TRUE(*result_) << result_->error().error.message;
+    for (const auto& entry : server.mappings()) {
+        ASSERT_EQ(entry.filters.size(), 1U);
+        EXPECT_EQ(entry.filters[0].prefix_length, 32);
+    }
+    close();
+}
+
 /// One mapper that asks for one pinhole.
 class OnePinhole : public Pinholes {
 protected:
@@ -220,12 +233,22 @@ protected:
         mapper_->map({.internal = {address("2a00:77::2"), kPort},
                       .external_port = kPort,
                       .lifetime = Lifetime(600),
+                      .only_from = only_from_,
                       .renew = std::move(renew)},
                      net::now() + 5s, [&](Result<Mapping> answer) { out = std::move(answer); });
         EXPECT_TRUE(runner_.run_until([&] { return out.has_value(); }));
         return out.value_or(Error{});
     }
 
+    [[nodiscard]] Result<Mapping> look(const Mapping& mapping) {
+        std::optional<Result<Mapping>> out;
+        mapper_->check({.internal = mapping.internal, .renew = mapping}, net::now() + 5s,
+                       [&](Result<Mapping> answer) { out = std::move(answer); });
+        EXPECT_TRUE(runner_.run_until([&] { return out.has_value(); }));
+        return out.value_or(Error{});
+    }
+
+    std::vector<RemotePeers> only_from_;
     RouterAddress router_;
     FakeIgd igd_{runner_.loop(), router_.address};
     std::unique_ptr<Mapper> mapper_;
@@ -250,6 +273,36 @@ TEST_F(OnePinhole, IsMadeAnewWhereTheRouterForgotIt) {
     ASSERT_TRUE(again) << again.error().message;
     EXPECT_NE(again->pinhole, first->pinhole);
     EXPECT_EQ(igd_.pinholes.size(), 1U);
+}
+
+TEST_F(OnePinhole, IsForOneRemoteHostWhereThatIsAskedFor) {
+    only_from_ = {*RemotePeers::parse("2001:db8::7")};
+    const auto mapping = map();
+    ASSERT_TRUE(mapping) << mapping.error().message;
+    EXPECT_EQ(mapping->only_from, only_from_);
+    ASSERT_EQ(igd_.pinholes.size(), 1U);
+    EXPECT_EQ(igd_.pinholes[0].remote_host, "2001:db8::7");
+    only_from_.clear(); // and for everybody from now on
+    ASSERT_TRUE(map(*mapping));
+    ASSERT_TRUE(runner_.run_until([this] { return igd_.pinholes.size() == 1; }));
+    EXPECT_EQ(igd_.pinholes[0].remote_host, "");
+    only_from_ = {*RemotePeers::parse("2001:db8::/32")};
+    EXPECT_EQ(map().error().code, Errc::Unsupported);
+}
+
+TEST_F(OnePinhole, IsLookedAtWithoutRenewingIt) {
+    const auto mapping = map();
+    ASSERT_TRUE(mapping);
+    for (const bool checks : {true, false}) { // CheckPinholeWorking, or else GetPinholePackets
+        igd_.manners.checks_pinholes = checks;
+        igd_.manners.pinhole_packets = 0;
+        EXPECT_EQ(look(*mapping)->note, "");
+        igd_.manners.pinhole_packets = 3;
+        EXPECT_NE(look(*mapping)->note.find("has seen packets"), std::string::npos);
+    }
+    EXPECT_EQ(igd_.count("UpdatePinhole"), 0);
+    igd_.pinholes.clear();
+    EXPECT_EQ(look(*mapping).error().code, Errc::NotFound);
 }
 
 TEST_F(OnePinhole, IsRefusedInWords) {

@@ -9,18 +9,15 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/chain_fixture.hpp"
 #include "tests/support/fake_5351.hpp"
 #include "tests/support/fake_igd.hpp"
-#include "tests/support/loop_runner.hpp"
 #include "tests/support/netns.hpp"
-#include "traversal/chain.hpp"
 
 namespace natterjack::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr std::uint16_t kPort = 6667;
 
 /// A router that speaks one of the three protocols, and answers the others as one that does not.
 class Gateway {
@@ -58,38 +55,18 @@ public:
     std::unique_ptr<Fake5351> server;
 };
 
-class TwoNats : public testing::Test {
+class TwoNats : public RealChain {
 protected:
     void open(Duration deadline = 5s,
               std::vector<Strategy> strategies = {Strategy::Igd, Strategy::Pcp, Strategy::NatPmp}) {
-        Chain chain(runner_.loop(), std::move(strategies),
-                    {.make_mapper = make_mapper,
-                     .read_network = net::read_network,
-                     .read_servers = []() -> Result<Servers> { return Servers{}; },
-                     .journal = Journal(""),
-                     .trace_hops = trace_second_hop(),
-                     .keeper_of = LeaseKeeper::of});
-        attempt_ = chain.open(
-            {.port = kPort, .transport = Transport::Tcp, .deadline = deadline},
-            [this](Result<Opening, OpenFailure> result) { result_.emplace(std::move(result)); });
-        ASSERT_TRUE(runner_.run_until([this] { return result_.has_value(); }));
+        RealChain::open({.port = kPort, .transport = Transport::Tcp, .deadline = deadline},
+                        std::move(strategies));
         ASSERT_TRUE(*result_) << result_->error().error.message;
-    }
-
-    void close() {
-        result_.reset();
-        attempt_ = {};
-        bool over = false;
-        runner_.loop().when_settled(2 * kUndoLimit, [&over] { over = true; });
-        EXPECT_TRUE(runner_.run_until([&over] { return over; }));
     }
 
     [[nodiscard]] OpeningInfo info() const { return (*result_)->info(); }
 
-    LoopRunner runner_;
     OuterRouter routers_;
-    Attempt attempt_;
-    std::optional<Result<Opening, OpenFailure>> result_;
 };
 
 struct Pair {
@@ -227,13 +204,7 @@ TEST_F(TwoNats, TakesBothBackWhenCancelledHalfWay) {
     const Gateway inner(runner_.loop(), {}, Strategy::Pcp, routers_.wan());
     const Gateway outer(runner_.loop(), routers_.place(), Strategy::Pcp, OuterRouter::kPublic);
     outer.server->behaviour.delay = 50ms;
-    Chain chain(runner_.loop(), {Strategy::Pcp},
-                {.make_mapper = make_mapper,
-                 .read_network = net::read_network,
-                 .read_servers = []() -> Result<Servers> { return Servers{}; },
-                 .journal = Journal(""),
-                 .trace_hops = trace_second_hop(),
-                 .keeper_of = LeaseKeeper::of});
+    Chain chain(runner_.loop(), {Strategy::Pcp}, parts());
     auto attempt = chain.open({.port = kPort, .transport = Transport::Tcp},
                               [](const Result<Opening, OpenFailure>&) { FAIL(); });
     ASSERT_TRUE(runner_.run_until([&] { return outer.size() == 1; }));

@@ -71,6 +71,7 @@ igd::PortEntry entry_in(const soap::Request& request) {
     entry.description = value_of(request, "NewPortMappingDescription");
     entry.lease = Lifetime(number_of<std::uint32_t>(request, "NewLeaseDuration"));
     entry.enabled = value_of(request, "NewEnabled") == "1";
+    entry.remote_host = value_of(request, "NewRemoteHost");
     return entry;
 }
 
@@ -280,6 +281,7 @@ ScriptedResponse FakeIgd::act_on_pinholes(const soap::Request& request) {
         entry.external_port = next_pinhole_++;
         entry.internal = {*client, number_of<std::uint16_t>(request, "InternalPort")};
         entry.lease = Lifetime(number_of<std::uint32_t>(request, "LeaseTime"));
+        entry.remote_host = value_of(request, "RemoteHost");
         pinholes.push_back(entry);
         return answer(request, {{"UniqueID", std::to_string(entry.external_port)}});
     }
@@ -292,7 +294,11 @@ ScriptedResponse FakeIgd::act_on_pinholes(const soap::Request& request) {
     } else if (action == "DeletePinhole") {
         pinholes.erase(found);
     } else if (action == "CheckPinholeWorking") {
-        return fault(709);
+        if (!manners.checks_pinholes) return fault(602);
+        if (manners.pinhole_packets == 0) return fault(709);
+        return answer(request, {{"IsWorking", "1"}});
+    } else if (action == "GetPinholePackets") {
+        return answer(request, {{"PinholePackets", std::to_string(manners.pinhole_packets)}});
     } else {
         return fault(401);
     }
@@ -301,6 +307,7 @@ ScriptedResponse FakeIgd::act_on_pinholes(const soap::Request& request) {
 
 ScriptedResponse FakeIgd::add(const soap::Request& request) {
     auto entry = entry_in(request);
+    if (manners.ignores_remote_host) entry.remote_host.clear();
     const bool any = request.action == "AddAnyPortMapping";
     if (manners.only_permanent && entry.lease.count() != 0) return fault(725);
     if (manners.same_port && entry.external_port != entry.internal.port) return fault(724);

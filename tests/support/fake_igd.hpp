@@ -55,11 +55,14 @@ public:
         std::function<std::optional<ScriptedResponse>(const soap::Request&)> hook;
 
         // the table
-        bool only_permanent = false;     ///< 725 for any lease but 0.
-        bool same_port = false;          ///< 724 unless external equals internal.
-        bool does_nothing = false;       ///< Says yes to additions and deletions only.
-        bool forgets_leases = false;     ///< Lists every entry as permanent.
-        bool keeps_switched_off = false; ///< An addition leaves a switched-off entry as it is.
+        bool only_permanent = false;      ///< 725 for any lease but 0.
+        bool same_port = false;           ///< 724 unless external equals internal.
+        bool does_nothing = false;        ///< Says yes to additions and deletions only.
+        bool checks_pinholes = true;      ///< Else it lacks CheckPinholeWorking.
+        int pinhole_packets = 0;          ///< That came through each.
+        bool ignores_remote_host = false; ///< Opens to everybody what was for one.
+        bool forgets_leases = false;      ///< Lists every entry as permanent.
+        bool keeps_switched_off = false;  ///< An addition leaves a switched-off entry as it is.
         std::optional<igd::PortEntry> overwrites; ///< What additions put into the table instead.
         std::size_t capacity = 1000;              ///< 728 beyond.
     };

@@ -186,9 +186,10 @@ TEST(NftRules, TheLabsOwnGatewayFillsTables) {
     EXPECT_EQ(chain(rules, "upnp_postrouting"),
               "meta l4proto { tcp, udp } masquerade to "
               ":meta l4proto . ip saddr . th sport map @mapped_out\n");
-    EXPECT_EQ(
-        chain(rules, "upnp_forward"),
-        "meta l4proto { tcp, udp } meta l4proto . ip daddr . th dport @mapped_hosts accept\n");
+    EXPECT_EQ(chain(rules, "upnp_forward"),
+              "meta l4proto { tcp, udp } meta l4proto . ip daddr . th dport @mapped_hosts accept\n"
+              "meta l4proto { tcp, udp } meta l4proto . ip daddr . th dport . ip saddr . th sport "
+              "@mapped_from accept\n");
     EXPECT_FALSE(has(rules_for("home"), "@mapped"));
     EXPECT_FALSE(has(rules_for("eim/eif,pcp,server=own"), "version")); // it answers itself
 }

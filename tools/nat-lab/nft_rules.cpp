@@ -99,27 +99,35 @@ void add_memory(Text& text, const RouterSpec& router) {
 void add_upnp_chains(Text& text, const PortMapping& offered) {
     if (!offered.any()) return;
     const bool tables = offered.server != Server::Miniupnpd;
-    const auto chain = [&](std::string_view name, const std::string& rule) {
+    const auto chain = [&](std::string_view name, const std::vector<std::string>& rules) {
         text.open("chain " + std::string(name));
-        if (tables) text.line(rule);
+        for (const auto& rule : rules) {
+            if (tables) text.line(rule);
+        }
         text.close();
     };
-    const auto table = [&](std::string_view kind, std::string_view name, std::string_view type) {
+    const auto table = [&](std::string_view kind, std::string_view name, std::string_view type,
+                           std::string_view flags = {}) {
         if (!tables) return;
         text.open(std::string(kind) + " " + std::string(name));
         text.line("type " + std::string(type));
+        if (!flags.empty()) text.line("flags " + std::string(flags));
         text.close();
     };
     table("map", kMappedIn, "inet_proto . inet_service : ipv4_addr . inet_service");
     table("map", kMappedOut, "inet_proto . ipv4_addr . inet_service : inet_service");
     table("set", kMappedHosts, "inet_proto . ipv4_addr . inet_service");
+    table("set", kMappedFrom, "inet_proto . ipv4_addr . inet_service . ipv4_addr . inet_service",
+          "interval");
     const std::string both(kBothTransports);
     chain(kUpnpForward,
-          both + "meta l4proto . ip daddr . th dport @" + std::string(kMappedHosts) + " accept");
+          {both + "meta l4proto . ip daddr . th dport @" + std::string(kMappedHosts) + " accept",
+           both + "meta l4proto . ip daddr . th dport . ip saddr . th sport @" +
+               std::string(kMappedFrom) + " accept"});
     chain(kUpnpPrerouting,
-          both + "dnat ip to meta l4proto . th dport map @" + std::string(kMappedIn));
-    chain(kUpnpPostrouting, both + "masquerade to :meta l4proto . ip saddr . th sport map @" +
-                                std::string(kMappedOut));
+          {both + "dnat ip to meta l4proto . th dport map @" + std::string(kMappedIn)});
+    chain(kUpnpPostrouting, {both + "masquerade to :meta l4proto . ip saddr . th sport map @" +
+                             std::string(kMappedOut)});
 }
 
 /// IPv6 is routed as it is: what follows is for IPv4.

@@ -25,7 +25,8 @@ inline constexpr std::string_view kUpnpPostrouting = "upnp_postrouting";
 /// What nat-lab-gateway fills, in the same table.
 inline constexpr std::string_view kMappedIn = "mapped_in";
 inline constexpr std::string_view kMappedOut = "mapped_out";
-inline constexpr std::string_view kMappedHosts = "mapped_hosts";
+inline constexpr std::string_view kMappedHosts = "mapped_hosts"; // who may be reached by anybody
+inline constexpr std::string_view kMappedFrom = "mapped_from";   // and by whom, who not
 
 /// A complete ruleset for `nft -f`, indented and commented for people.
 [[nodiscard]] std::string nft_rules(const RouterSpec& router);

@@ -128,7 +128,8 @@ int keep(const Options& options, Runner& runner) {
 
 int list(const Options& options, Runner& runner) {
     Report report(options);
-    Mappings mappings(runner.loop(), options.request.network, options.only);
+    Mappings mappings(runner.loop(), options.request.network, options.only,
+                      options.request.families);
     runner.on_interrupt([&] { runner.quit(kInterrupted); });
     runner.announce("asking the gateway");
     mappings.list(options.request.deadline,
@@ -148,7 +149,8 @@ int list(const Options& options, Runner& runner) {
 
 int remove(const Options& options, Runner& runner) {
     Report report(options);
-    Mappings mappings(runner.loop(), options.request.network, options.only);
+    Mappings mappings(runner.loop(), options.request.network, options.only,
+                      options.request.families);
     runner.on_interrupt([&] { runner.quit(kInterrupted); });
     runner.announce("asking the gateway");
     const std::uint16_t port = options.ports.front();
@@ -160,6 +162,11 @@ int remove(const Options& options, Runner& runner) {
                                 for (const auto& entry : result->mappings)
                                     report.add(to_row(entry));
                                 report.add(result->story);
+                                if (result->trouble) {
+                                    report.fail(*result->trouble, "not all is deleted");
+                                } else {
+                                    report.remark_refusals(result->story);
+                                }
                             } else {
                                 report.fail(result.error().error,
                                             "cannot delete " + std::to_string(port) + "/" +

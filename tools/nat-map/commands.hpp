@@ -15,5 +15,6 @@ int list(const Options& options, Runner& runner);
 int remove(const Options& options, Runner& runner);
 int external(const Options& options, Runner& runner);
 int keep(const Options& options, Runner& runner);
+int flow(const Options& options, Runner& runner);
 
 } // namespace nat_map

@@ -15,7 +15,7 @@ struct Command {
 constexpr std::array kCommands = {
     Command{"add", nat_map::add},       Command{"list", nat_map::list},
     Command{"delete", nat_map::remove}, Command{"external", nat_map::external},
-    Command{"keep", nat_map::keep},
+    Command{"keep", nat_map::keep},     Command{"flow", nat_map::flow},
 };
 
 } // namespace

@@ -24,6 +24,8 @@ Examples:
   nat-map add 8080 tcp --to 192.168.1.20:80
                                   lead port 8080 to another host
   nat-map add 6667 tcp --exact    this port or none
+  nat-map add 6667 tcp --from 192.0.2.0/24
+                                  for some only
   nat-map list                    what the gateway has
   nat-map delete 6667 tcp         close it again
   nat-map external                the gateway's external address
@@ -31,6 +33,8 @@ Examples:
   nat-map keep 6667 both --exec 'update-tracker "$NAT_MAP_EXTERNAL_PORT"'
   nat-map keep 1 both --external 0 --lifetime 60 --gateway 10.2.0.1 --via nat-pmp
                                   a port of a VPN provider's choice
+  nat-map flow 51820 udp --to 203.0.113.9:51820
+                                  a flow that goes out needs no keepalives
 
 Exit status: 0 done, 1 nothing here opens ports, 2 the gateway refused,
 64 usage, 69 no network, 70 internal error. See nat-map(1).
@@ -40,6 +44,7 @@ Exit status: 0 done, 1 nothing here opens ports, 2 the gateway refused,
 struct Words {
     std::vector<std::string> ports;
     std::string to;
+    std::vector<std::string> from;
     std::string via = "auto";
     std::string gateway;
     std::string source;
@@ -76,6 +81,9 @@ void read_ports(const std::vector<std::string>& words, Options& options) {
         }
     }
     if (options.transports.empty()) options.transports.push_back(Transport::Tcp);
+    if (options.command == "flow" && options.transports.size() > 1) {
+        throw CLI::ValidationError("PORT", "flow takes udp or tcp");
+    }
     if (options.command != "keep" && options.ports.size() > 1) {
         throw CLI::ValidationError("PORT", options.command + " takes one port");
     }
@@ -99,6 +107,11 @@ void read_words(const Words& words, Options& options) {
         if (options.ports.size() > 1) throw CLI::ValidationError("--to", "goes with one port");
         options.to = *to;
     }
+    for (const auto& word : words.from) {
+        const auto peers = natterjack::RemotePeers::parse(word);
+        if (!peers) throw CLI::ValidationError("--from", peers.error().message);
+        options.request.only_from.push_back(*peers);
+    }
     if (words.external.value_or(0) != 0 && options.ports.size() > 1) {
         throw CLI::ValidationError("--external", "goes with one port");
     }
@@ -121,6 +134,8 @@ void read_words(const Words& words, Options& options) {
     request.lifetime = std::chrono::seconds(words.lifetime);
     request.deadline = std::chrono::milliseconds(static_cast<std::int64_t>(words.timeout * 1000));
     using natterjack::Families;
+    const bool about_what_there_is = options.command == "list" || options.command == "delete";
+    if (about_what_there_is && !words.ipv4 && !words.ipv6) request.families = Families::Both;
     if (words.ipv6) request.families = words.ipv4 ? Families::Both : Families::Ipv6;
     if (!words.gateway.empty()) request.network.gateway = read_address("--gateway", words.gateway);
     if (!words.source.empty()) request.network.source = read_address("--source", words.source);
@@ -143,6 +158,13 @@ void add_network_options(CLI::App* command, Options& options, Words& words) {
     command->add_flag("-v,--verbose", options.verbose, "Tell what each strategy tried");
 }
 
+void add_lifetime_option(CLI::App* command, Words& words) {
+    command->add_option("--lifetime", words.lifetime, "For how long")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(std::uint32_t{1}, std::numeric_limits<std::uint32_t>::max()))
+        ->capture_default_str();
+}
+
 void add_mapping_options(CLI::App* command, Options& options, Words& words) {
     auto& request = options.request;
     command->add_option("--to", words.to, "Lead the port to another host of the local network")
@@ -153,10 +175,11 @@ void add_mapping_options(CLI::App* command, Options& options, Words& words) {
         ->type_name("PORT")
         ->check(CLI::Range(0, 65535));
     command->add_flag("--exact", request.exact, "Fail rather than take another external port");
-    command->add_option("--lifetime", words.lifetime, "For how long")
-        ->type_name("SECONDS")
-        ->check(CLI::Range(std::uint32_t{1}, std::numeric_limits<std::uint32_t>::max()))
-        ->capture_default_str();
+    command
+        ->add_option("--from", words.from,
+                     "Let in these only: a host or a network, maybe with a port (may be repeated)")
+        ->type_name("ADDR[/LENGTH][:PORT]");
+    add_lifetime_option(command, words);
     command->add_option("--description", request.description, "Shown in the gateway's list")
         ->type_name("TEXT");
     command
@@ -171,15 +194,25 @@ void add_mapping_options(CLI::App* command, Options& options, Words& words) {
         ->type_name("URL");
 }
 
+void add_check_option(CLI::App* command, Words& words) {
+    command->add_option("--check", words.check, "Look at the gateway so often between renewals")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(1, 86400))
+        ->capture_default_str();
+}
+
 void add_keep_options(CLI::App* command, Options& options, Words& words) {
     command
         ->add_option("--exec", options.command_to_run,
                      "Run this at each change, with NAT_MAP_* in its environment")
         ->type_name("COMMAND");
-    command->add_option("--check", words.check, "Look at the gateway so often between renewals")
-        ->type_name("SECONDS")
-        ->check(CLI::Range(1, 86400))
-        ->capture_default_str();
+    add_check_option(command, words);
+}
+
+void add_flow_options(CLI::App* command, Words& words) {
+    command->add_option("--to", words.to, "The remote peer")->type_name("HOST:PORT")->required();
+    add_lifetime_option(command, words);
+    add_check_option(command, words);
 }
 
 void add_family_options(CLI::App* command, Words& words) {
@@ -200,6 +233,7 @@ constexpr std::array kCommands = {
     Row{"delete", "Close a port", true, false},
     Row{"external", "The gateway's external address, by each protocol", false, false},
     Row{"keep", "Open ports, renew them, report changes, close on Ctrl-C", true, true},
+    Row{"flow", "Keep the mapping of a flow that goes out, until Ctrl-C", true, false},
 };
 
 bool is_command(std::string_view word) {
@@ -213,7 +247,7 @@ Parsed parse_command_line(int argc, char** argv) {
     // CLI11 would only say that a subcommand is required.
     if (argc > 1 && argv[1][0] != '-' && !is_command(argv[1])) {
         std::cerr << "nat-map: \"" << argv[1]
-                  << "\" is no command: add, list, delete, external and keep are\n";
+                  << "\" is no command: add, list, delete, external, keep and flow are\n";
         return {std::nullopt, tool_support::kUsage};
     }
     CLI::App app("nat-map - open, list, close or keep a port on the gateway", "nat-map");
@@ -233,7 +267,12 @@ Parsed parse_command_line(int argc, char** argv) {
         add_network_options(command, options, words);
         if (row.mapping) add_mapping_options(command, options, words);
         if (row.name == "keep") add_keep_options(command, options, words);
+        if (row.name == "flow") add_flow_options(command, words);
         if (row.mapping) add_family_options(command, words);
+        if (row.name == "list" || row.name == "delete") {
+            command->add_flag("-4,--ipv4", words.ipv4, "Mappings of IPv4 only");
+            command->add_flag("-6,--ipv6", words.ipv6, "Our IPv6 pinholes only");
+        }
         command->callback([&, name = row.name] {
             options.command = name;
             read_words(words, options);

@@ -42,6 +42,17 @@ std::string lifetime_text(const Row& row) {
            clock_time(end_of(row), another_day ? "%Y-%m-%d %H:%M:%S" : "%H:%M:%S", false) + ")";
 }
 
+/// Who gets in.
+std::string reach_text(const Row& row) {
+    auto out = row.remote ? "to:" + row.remote->to_string() : text(to_string(row.reach));
+    if (row.only_from.empty() || row.reach != natterjack::Reach::Anyone) return out;
+    out = "from:";
+    for (const auto& peers : row.only_from) {
+        out += (out.back() == ':' ? "" : ",") + peers.to_string();
+    }
+    return out;
+}
+
 ordered_json to_json(const Row& row) {
     ordered_json out = {{"protocol", text(to_string(row.transport))},
                         {"internal", row.internal.to_string()},
@@ -69,6 +80,9 @@ ordered_json to_json(const Row& row) {
                                {"external", hop.external.to_string()},
                                {"lifetime_s", hop.lifetime.count()}});
     }
+    for (const auto& peers : row.only_from) out["from"].push_back(peers.to_string());
+    if (row.remote) out["remote"] = row.remote->to_string();
+    if (!row.owner.empty()) out["owner"] = row.owner;
     if (!row.evidence.empty()) out["evidence"] = row.evidence;
     if (!row.note.empty()) out["note"] = row.note;
     return out;
@@ -142,7 +156,8 @@ std::vector<Row> to_rows(const natterjack::OpeningInfo& info) {
                            .gateway = info.gateway,
                            .note = info.note,
                            .hops = info.hops,
-                           .evidence = info.evidence}};
+                           .evidence = info.evidence,
+                           .only_from = info.only_from}};
     for (const auto& other : info.also) {
         const auto more = to_rows(other);
         rows.insert(rows.end(), more.begin(), more.end());
@@ -159,8 +174,27 @@ Row to_row(const natterjack::ListedMapping& entry) {
             .lifetime = entry.lifetime,
             .description = entry.description,
             .gateway = entry.gateway,
+            .note = entry.note,
+            .only_from = entry.only_from,
             .ours = entry.ours,
+            .owner = entry.owner,
             .enabled = entry.enabled};
+}
+
+Row to_row(const natterjack::FlowInfo& flow) {
+    Row row{.transport = flow.transport,
+            .internal = flow.internal,
+            .external = flow.external,
+            .strategy = natterjack::Strategy::Pcp,
+            .lifetime = flow.lifetime,
+            .gateway = flow.gateway,
+            .remote = flow.remote};
+    if (!flow.is_whole_way) {
+        row.reach = natterjack::Reach::BehindAnotherNat;
+        row.note = "the gateway stands behind another NAT: the remote peer sees another endpoint, "
+                   "and that NAT still wants keepalives";
+    }
+    return row;
 }
 
 void Report::add(const natterjack::OpeningInfo& info) {
@@ -170,6 +204,12 @@ void Report::add(const natterjack::OpeningInfo& info) {
 
 void Report::add(const natterjack::Story& story) {
     story_.insert(story_.end(), story.begin(), story.end());
+}
+
+void Report::remark_refusals(const natterjack::Story& story) {
+    for (const StoryLine& line : story) {
+        if (line.outcome == StoryLine::Outcome::Refused) remarks_.push_back(line.message);
+    }
 }
 
 void Report::fail(const natterjack::Error& error, const std::string& what) {
@@ -209,6 +249,7 @@ int Report::print() const {
     }
     std::cout.flush();
     for (const auto& error : errors_) std::cerr << "nat-map: " << error << '\n';
+    for (const auto& remark : remarks_) std::cerr << "nat-map: " << remark << '\n';
     if (!options_.json) {
         for (const Row& row : rows_) print_remarks(row);
         if (options_.verbose || !errors_.empty()) print_story();
@@ -231,11 +272,12 @@ void Report::print_rows() const {
             line.insert(line.end(),
                         {row.ours ? "ours" : "-", lifetime_text(row),
                          row.enabled ? row.description : row.description + " (disabled)"});
+            if (!row.only_from.empty()) line.back() += " (" + reach_text(row) + ")";
         } else if (options_.command == "delete") {
             line.push_back("deleted");
         } else {
-            line.insert(line.end(), {text(to_string(row.reach)), text(to_string(row.proof)),
-                                     lifetime_text(row)});
+            line.insert(line.end(),
+                        {reach_text(row), text(to_string(row.proof)), lifetime_text(row)});
         }
     }
     print_table(table);
@@ -261,8 +303,8 @@ void Report::print_event(const std::string& event) const {
         for (const Row& row : rows_) {
             std::cout << event << ' ' << to_string(row.transport) << ' ' << row.external.to_string()
                       << " -> " << row.internal.to_string() << ' ' << to_string(row.strategy) << ' '
-                      << to_string(row.reach) << ' ' << to_string(row.proof) << ' '
-                      << lifetime_text(row) << '\n';
+                      << reach_text(row) << ' ' << to_string(row.proof) << ' ' << lifetime_text(row)
+                      << '\n';
             print_hops(row);
         }
     }

@@ -5,6 +5,7 @@
 
 #include <iosfwd>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,13 +31,17 @@ struct Row {
     std::string note;
     std::vector<natterjack::OpeningHop> hops;
     std::vector<std::string> evidence;
+    std::vector<natterjack::RemotePeers> only_from; ///< Empty: anyone.
+    std::optional<natterjack::Endpoint> remote;     ///< Of a flow that goes out.
     bool ours = true;
+    std::string owner; ///< Of ours, in a list.
     bool enabled = true;
 };
 
 /// One for each endpoint of an opening: OpeningInfo::also are rows of their own.
 [[nodiscard]] std::vector<Row> to_rows(const natterjack::OpeningInfo& info);
 [[nodiscard]] Row to_row(const natterjack::ListedMapping& entry);
+[[nodiscard]] Row to_row(const natterjack::FlowInfo& flow);
 
 /// False, and a word on stderr, when something that was printed did not get out.
 [[nodiscard]] bool written(const std::ostream& out);
@@ -50,6 +55,8 @@ public:
     void add(const natterjack::OpeningInfo& info);
     void add(natterjack::ExternalAddress address) { addresses_.push_back(address); }
     void add(const natterjack::Story& story);
+    /// Who said no although the command did what it was to do: on stderr.
+    void remark_refusals(const natterjack::Story& story);
     /// The first error decides the exit code.
     void fail(const natterjack::Error& error, const std::string& what);
 
@@ -69,6 +76,7 @@ private:
     std::vector<natterjack::ExternalAddress> addresses_;
     natterjack::Story story_;
     std::vector<std::string> errors_;
+    std::vector<std::string> remarks_;
     std::vector<natterjack::Error> causes_;
 };
 

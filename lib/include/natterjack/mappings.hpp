@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ struct ListedMapping {
     std::vector<RemotePeers> only_from; ///< Whom it lets in; empty: anyone.
     bool enabled = true;                ///< False: the gateway has it, and lets nothing through.
     bool ours = false;                  ///< Opened by natterjack for this user, by the journal.
+    std::string owner; ///< Which process of ours keeps it, or that none does; empty unless ours.
+    std::string note;  ///< Empty, or one line that a user should see.
 };
 
 /// What one protocol says the gateway's external address is.
@@ -47,8 +50,11 @@ struct ExternalAddress {
 /// destruction. Any thread.
 class NATTERJACK_API Mappings {
 public:
-    /// Asks by \a only these of available_strategies(); empty: by all that map.
-    Mappings(const Loop& loop, NetworkChoice network, std::vector<Strategy> only = {});
+    /// Asks by \a only these of available_strategies(); empty: by all that map. \a families: whose
+    /// mappings list() and remove() are about. No router lists its IPv6 pinholes, so only ours are
+    /// known.
+    Mappings(const Loop& loop, NetworkChoice network, std::vector<Strategy> only = {},
+             Families families = Families::Both);
     ~Mappings();
     Mappings(const Mappings&) = delete;
     Mappings& operator=(const Mappings&) = delete;
@@ -56,6 +62,8 @@ public:
     struct Listing {
         std::vector<ListedMapping> mappings;
         Story story; ///< Who was asked and what came of it.
+        /// remove(): what is ours, too, and could not be deleted.
+        std::optional<Error> trouble;
     };
     /// Answers within \a deadline, counted from the call; as remove() and external() do.
     /// \retval Errc::InvalidArgument  no such interface or address of ours
@@ -65,8 +73,9 @@ public:
               std::function<void(Result<Listing, OpenFailure>)> handler);
 
     /// Deletes the mapping of this host's (or our journal's) \a port: the internal port that we
-    /// opened, else the external port. Never deletes an entry that leads to another host.
-    /// Answers with what was deleted. Besides the errors of list():
+    /// opened, else the external port; and our pinholes for it. Never deletes an entry that leads
+    /// to another host. Answers with what was deleted; the story tells what else there is.
+    /// Besides the errors of list():
     /// \retval Errc::NotFound  nobody here has such a mapping, or nothing here opens ports
     /// \retval Errc::Conflict  it leads to another host
     /// \retval Errc::Refused   the gateway said no

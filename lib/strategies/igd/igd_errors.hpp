@@ -17,11 +17,13 @@ inline constexpr int kActionFailed = 501;
 inline constexpr int kOptionalActionNotImplemented = 602;
 inline constexpr int kNotAuthorized = 606;
 inline constexpr int kNoSuchPinhole = 704; // WANIPv6FirewallControl:1 section 2.5
+inline constexpr int kNoTrafficYet = 709;
 inline constexpr int kArrayIndexInvalid = 713;
 inline constexpr int kNoSuchEntry = 714;
 inline constexpr int kConflict = 718;
 inline constexpr int kSamePortRequired = 724;
 inline constexpr int kOnlyPermanentLeases = 725;
+inline constexpr int kOnlyAnyRemoteHost = 726;
 inline constexpr int kConflictWithOther = 729;
 inline constexpr int kPortMappingNotFound = 730;
 

@@ -59,11 +59,36 @@ MapOperation::MapOperation(std::shared_ptr<Session> session, MappingRequest requ
 
 void MapOperation::begin(const IgdService& service, const std::string& /*product*/) {
     service_ = service;
+    const auto host = remote_host_of(request_.only_from);
+    if (!host) return fail(cannot_restrict("UPnP, which knows one whole host or everybody,"));
+    remote_host_ = *host;
     leases_ = session().only_permanent ? std::vector{kPermanent}
                                        : std::vector{request_.lifetime, kPermanent, kLongest};
     const bool same_port = session().same_port && !request_.renew && !request_.exact;
     external_asked_ = false;
     check(same_port ? request_.internal.port : wanted_);
+}
+
+// Asked for by its port, an entry does not say whom it lets in: the table does.
+void MapOperation::find_entry(std::uint16_t port,
+                              IgdService::Handler<std::optional<PortEntry>> handler) {
+    if (remote_host_.empty()) {
+        return service_->find_entry({request_.transport, port}, deadline(), std::move(handler));
+    }
+    const auto is_it = [transport = request_.transport, port](const PortEntry& entry) {
+        return entry.transport == transport && entry.external_port == port;
+    };
+    walk_entries(
+        *service_, deadline(), [](const PortEntry&) { return false; },
+        [is_it, host = remote_host_,
+         handler = std::move(handler)](const Result<std::vector<PortEntry>>& entries) {
+            if (!entries) return handler(entries.error());
+            std::optional<PortEntry> found; // the one that lets in others, if there are several
+            for (const auto& entry : *entries) {
+                if (is_it(entry) && (!found || entry.remote_host != host)) found = entry;
+            }
+            handler(found);
+        });
 }
 
 void MapOperation::ask_external_address() {
@@ -81,21 +106,32 @@ void MapOperation::ask_external_address() {
 void MapOperation::check(std::uint16_t port) {
     ++ports_tried_;
     was_ours_ = false;
-    service_->find_entry(
-        {request_.transport, port}, deadline(), guarded([this, port](const auto& entry) {
-            if (!entry) {
-                if (!retry_afresh(entry.error())) fail(entry.error());
-                return;
-            }
-            if (*entry && !is_ours(**entry)) {
-                return taken(port, {Errc::Conflict, port_name(request_.transport, port) +
-                                                        " of the gateway belongs to " +
-                                                        owner_name(**entry)});
-            }
-            was_ours_ = entry->has_value();
-            add(port);
-        }));
+    find_entry(port, guarded([this, port](const Result<std::optional<PortEntry>>& entry) {
+                   if (!entry) {
+                       if (!retry_afresh(entry.error())) fail(entry.error());
+                       return;
+                   }
+                   if (*entry && !is_ours(**entry)) {
+                       return taken(port, {Errc::Conflict, port_name(request_.transport, port) +
+                                                               " of the gateway belongs to " +
+                                                               owner_name(**entry)});
+                   }
+                   was_ours_ = entry->has_value();
+                   const bool other_peers =
+                       request_.renew && request_.renew->only_from != request_.only_from;
+                   if (was_ours_ && other_peers) return replace(port);
+                   add(port);
+               }));
     service_->prepare(); // for the addition
+}
+
+// The entry lets in others than it is to.
+void MapOperation::replace(std::uint16_t port) {
+    const auto host = remote_host_of(request_.renew->only_from).value_or("");
+    request_.renew.reset();
+    was_ours_ = false;
+    service_->remove({request_.transport, port, host}, deadline(),
+                     guarded([this, port](const auto&) { add(port); }));
 }
 
 // The port may not be had: another one, unless that is not wanted.
@@ -112,8 +148,9 @@ void MapOperation::add(std::uint16_t port) {
     adding_ = port;
     added_.reset();
     added_at_ = net::now();
-    const NewMapping mapping{request_.transport, port, request_.internal, request_.description,
-                             leases_.front()};
+    const NewMapping mapping{request_.transport, port,
+                             request_.internal,  request_.description,
+                             leases_.front(),    remote_host_};
     // Not guarded(): also an answer that nobody waits for says what there is to take back.
     auto handler = [weak = weak_from_this(), this, port](const Result<IgdService::Answer>& answer) {
         if (const auto self = weak.lock()) added(port, answer);
@@ -175,6 +212,7 @@ void MapOperation::refused(std::uint16_t port, const soap::Fault& fault) {
         session().only_permanent = true;
         leases_ = {kPermanent};
         return add(port);
+    case kOnlyAnyRemoteHost: return fail(cannot_restrict("this gateway's UPnP"));
     case kInvalidArgs: return next_lease() ? add(port) : fail(error);
     case kInvalidAction:
     case kOptionalActionNotImplemented:
@@ -191,8 +229,8 @@ bool MapOperation::next_lease() {
 }
 
 void MapOperation::read_back(std::uint16_t port) {
-    service_->find_entry(
-        {request_.transport, port}, deadline(), guarded([this, port](const auto& entry) {
+    find_entry(
+        port, guarded([this, port](const Result<std::optional<PortEntry>>& entry) {
             const auto name = port_name(request_.transport, port);
             if (!entry) return fail(entry.error());
             if (!*entry) {
@@ -205,6 +243,10 @@ void MapOperation::read_back(std::uint16_t port) {
                 added_.reset();
                 return fail({Errc::Conflict, "the gateway says that it opened " + name +
                                                  ", but it belongs to " + owner_name(**entry)});
+            }
+            if (!remote_host_.empty() && (*entry)->remote_host != remote_host_) {
+                request_.only_from.clear(); // it lets in everybody, and is taken back as such
+                return fail(cannot_restrict("this gateway's UPnP"));
             }
             if (is_dead(**entry) && !std::exchange(repaired_, true)) return repair(port);
             if (!(*entry)->enabled) {
@@ -227,7 +269,8 @@ bool MapOperation::is_dead(const PortEntry& entry) const {
 
 // Some routers revive an entry only when it is deleted first.
 void MapOperation::repair(std::uint16_t port) {
-    service_->remove({request_.transport, port}, deadline(), guarded([this, port](const auto&) {
+    service_->remove({request_.transport, port, remote_host_}, deadline(),
+                     guarded([this, port](const auto&) {
                          add(port); // whose answer says more than this one
                      }));
 }
@@ -301,6 +344,7 @@ Mapping MapOperation::mapping_on(std::uint16_t port) const {
     mapping.control_url = service_->service().control_url;
     mapping.service_type = service_->service().type;
     mapping.description = request_.description;
+    mapping.only_from = request_.only_from;
     return mapping;
 }
 

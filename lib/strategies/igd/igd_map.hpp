@@ -13,6 +13,9 @@ namespace natterjack::igd {
 
 /// Looks who has the port, asks for it or for another one, and reads the entry back.
 ///
+/// Restricted to one remote host it is believed when the table names that host: many routers take
+/// the argument and open the port to everybody, and then it is closed again.
+///
 /// What belongs to another host, or to another program of this one, is not touched. An entry that
 /// was made, or may have been, is taken back when the operation fails or is abandoned, except when
 /// it renews or refreshes one that was there before.
@@ -30,6 +33,7 @@ private:
 
     // The steps, in order. Each ends in the next one, in fail() or in complete().
     void check(std::uint16_t port);
+    void replace(std::uint16_t port);
     void taken(std::uint16_t port, const Error& conflict);
     void add(std::uint16_t port);
     void added(std::uint16_t port, const Result<IgdService::Answer>& answer);
@@ -38,6 +42,7 @@ private:
     void complete();
     void repair(std::uint16_t port);
 
+    void find_entry(std::uint16_t port, IgdService::Handler<std::optional<PortEntry>> handler);
     void ask_external_address();
     void linger();
     void take_back(std::uint16_t port);
@@ -53,6 +58,7 @@ private:
     Handler handler_;
     std::optional<IgdService> service_;
     std::uint16_t wanted_ = 0;
+    std::string remote_host_; // empty: anyone
     std::string note_;
 
     std::vector<Lifetime> leases_; // what to ask for, in turn

@@ -31,7 +31,9 @@ public:
     }
     void check(const MappingRequest& request, TimePoint deadline,
                std::function<void(Result<Mapping>)> handler) override {
-        run<igd::CheckOperation>(request.renew.value_or(Mapping{}), deadline, std::move(handler));
+        const auto mapping = request.renew.value_or(Mapping{});
+        if (is_ipv6()) return run<igd::CheckPinhole>(mapping, deadline, std::move(handler));
+        run<igd::CheckOperation>(mapping, deadline, std::move(handler));
     }
     void unmap(const Mapping& mapping, TimePoint deadline,
                std::function<void(Result<void>)> handler) override {

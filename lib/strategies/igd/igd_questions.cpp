@@ -83,8 +83,9 @@ void CheckOperation::begin(const IgdService& service, const std::string& /*produ
                                      text ? external_address_in(*text) : mapping_.external.address;
                                  complete();
                              }));
-    service.find_entry({mapping_.transport, mapping_.external.port}, deadline(),
-                       guarded([this](const Result<std::optional<PortEntry>>& entry) {
+    service.find_entry({mapping_.transport, mapping_.external.port,
+                        remote_host_of(mapping_.only_from).value_or("")},
+                       deadline(), guarded([this](const Result<std::optional<PortEntry>>& entry) {
                            if (entry) return judge(*entry);
                            if (!retry_afresh(entry.error())) fail(entry.error());
                        }));
@@ -183,6 +184,9 @@ void ListOperation::answer(const IgdService& service, std::vector<PortEntry> ent
         mapping.description = entry.description;
         mapping.gateway = service.host();
         mapping.enabled = entry.enabled;
+        if (const auto host = RemotePeers::parse(entry.remote_host)) {
+            mapping.only_from.push_back(*host);
+        }
         mappings.push_back(std::move(mapping));
     }
     finish(handler_, Result<std::vector<ListedMapping>>(std::move(mappings)));

@@ -32,7 +32,7 @@ Result<IgdService::Answer> judge(const std::string& action, const net::HttpRespo
 }
 
 soap::Arguments arguments_of(const NewMapping& mapping) {
-    return {{"NewRemoteHost", ""},
+    return {{"NewRemoteHost", mapping.remote_host},
             {"NewExternalPort", std::to_string(mapping.external_port)},
             {"NewProtocol", protocol_name(mapping.transport)},
             {"NewInternalPort", std::to_string(mapping.internal.port)},
@@ -43,7 +43,7 @@ soap::Arguments arguments_of(const NewMapping& mapping) {
 }
 
 soap::Arguments arguments_of(const EntryKey& key) {
-    return {{"NewRemoteHost", ""},
+    return {{"NewRemoteHost", key.remote_host},
             {"NewExternalPort", std::to_string(key.external_port)},
             {"NewProtocol", protocol_name(key.transport)}};
 }
@@ -134,6 +134,13 @@ private:
 
 std::string protocol_name(Transport transport) {
     return transport == Transport::Udp ? "UDP" : "TCP";
+}
+
+std::optional<std::string> remote_host_of(const std::vector<RemotePeers>& only_from) {
+    if (only_from.empty()) return "";
+    const auto& only = only_from.front();
+    if (only_from.size() > 1 || !only.is_one_host() || only.port != 0) return std::nullopt;
+    return only.prefix.to_string();
 }
 
 void IgdService::call(const std::string& action, soap::Arguments arguments, TimePoint deadline,
@@ -273,13 +280,14 @@ void IgdService::firewall_status(TimePoint deadline, const Handler<bool>& handle
     });
 }
 
-void IgdService::add_pinhole(Transport transport, const Endpoint& internal, Lifetime lease,
+void IgdService::add_pinhole(Transport transport, const Endpoint& internal,
+                             const std::optional<RemotePeers>& remote, Lifetime lease,
                              TimePoint deadline, Handler<Answer> handler) const {
     constexpr const char* kUdp = "17"; // IANA protocol numbers
     constexpr const char* kTcp = "6";
     call("AddPinhole",
-         {{"RemoteHost", ""},
-          {"RemotePort", "0"},
+         {{"RemoteHost", remote ? remote->prefix.to_string() : ""},
+          {"RemotePort", std::to_string(remote ? remote->port : 0)},
           {"InternalClient", internal.address.to_string()},
           {"InternalPort", std::to_string(internal.port)},
           {"Protocol", transport == Transport::Udp ? kUdp : kTcp},
@@ -302,6 +310,11 @@ void IgdService::delete_pinhole(std::uint16_t id, TimePoint deadline,
 void IgdService::check_pinhole(std::uint16_t id, TimePoint deadline,
                                Handler<Answer> handler) const {
     call("CheckPinholeWorking", {{"UniqueID", std::to_string(id)}}, deadline, std::move(handler));
+}
+
+void IgdService::count_packets(std::uint16_t id, TimePoint deadline,
+                               Handler<Answer> handler) const {
+    call("GetPinholePackets", {{"UniqueID", std::to_string(id)}}, deadline, std::move(handler));
 }
 
 void walk_entries(const IgdService& service, TimePoint deadline,

@@ -8,21 +8,28 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
+
+#include <natterjack/remote_peers.hpp>
 
 #include "net/http_client.hpp"
 #include "strategies/igd/upnp_parse.hpp"
 
 namespace natterjack::igd {
 
-/// What AddPortMapping and AddAnyPortMapping take. The remote host is always anyone, the entry
-/// always enabled.
+/// What AddPortMapping and AddAnyPortMapping take. The entry is always enabled.
 struct NewMapping {
     Transport transport = Transport::Udp;
     std::uint16_t external_port = 0; ///< Never 0: that would open every port.
     Endpoint internal;
     std::string description;
-    Lifetime lease{0}; ///< 0: until it is deleted.
+    Lifetime lease{0};         ///< 0: until it is deleted.
+    std::string remote_host{}; ///< Who may use it; empty: anyone.
 };
+
+/// UPnP's remote host for \a only_from: "" for anyone. Empty where it cannot say it: it knows one
+/// whole host.
+[[nodiscard]] std::optional<std::string> remote_host_of(const std::vector<RemotePeers>& only_from);
 
 /// The actions of WANIPConnection and WANPPPConnection, versions 1 and 2. A value: copies are the
 /// same service. Belongs to the loop's thread. Handlers are called once; not at all once the HTTP
@@ -71,13 +78,16 @@ public:
     /// True where the router has a firewall and lets us open it; the error says which it lacks.
     /// \retval Errc::Refused, Errc::NotFound
     void firewall_status(TimePoint deadline, const Handler<bool>& handler) const;
-    /// For anybody outside. The answer holds UniqueID. \a lease is 1 to 86400 s.
-    void add_pinhole(Transport transport, const Endpoint& internal, Lifetime lease,
-                     TimePoint deadline, Handler<Answer> handler) const;
+    /// For \a remote, or anybody outside. The answer holds UniqueID. \a lease is 1 to 86400 s.
+    void add_pinhole(Transport transport, const Endpoint& internal,
+                     const std::optional<RemotePeers>& remote, Lifetime lease, TimePoint deadline,
+                     Handler<Answer> handler) const;
     void update_pinhole(std::uint16_t id, Lifetime lease, TimePoint deadline,
                         Handler<Answer> handler) const;
     void delete_pinhole(std::uint16_t id, TimePoint deadline, Handler<Answer> handler) const;
-    /// Whether anything came through, where the router counts that.
+    /// How many packets came through. The answer holds PinholePackets.
+    void count_packets(std::uint16_t id, TimePoint deadline, Handler<Answer> handler) const;
+    /// Whether anything came through, where the router counts that. The answer holds IsWorking.
     void check_pinhole(std::uint16_t id, TimePoint deadline, Handler<Answer> handler) const;
 
 private:

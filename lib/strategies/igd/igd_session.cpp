@@ -26,15 +26,17 @@ Error Session::why_not() const {
 
 Result<IgdService> Session::service_of(const Mapping& mapping) const {
     const auto server = http_server_of(mapping.control_url);
-    const bool local = server && server->address == mapping.gateway &&
-                       (mapping.gateway == path.gateway ||
-                        same_network(mapping.gateway, path.source, path.prefix_length));
+    // An IPv6 router is known by its link-local address, and serves by another one.
+    const bool its_own = server && (path.source.is_v4() ? server->address == mapping.gateway
+                                                        : mapping.gateway == path.gateway);
+    const bool local = its_own && (server->address == path.gateway ||
+                                   same_network(server->address, path.source, path.prefix_length));
     if (!local ||
         (!is_wan_service(mapping.service_type) && !is_firewall_service(mapping.service_type))) {
         return Error{Errc::Unsafe, "the control URL \"" + mapping.control_url +
                                        "\" is not one of a gateway of this network"};
     }
-    return IgdService(http, {mapping.service_type, mapping.control_url}, mapping.gateway);
+    return IgdService(http, {mapping.service_type, mapping.control_url}, server->address);
 }
 
 void Session::run(const std::shared_ptr<Operation>& operation) {

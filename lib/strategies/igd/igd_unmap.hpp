@@ -22,7 +22,10 @@ private:
     void fail(const Error& error) override;
     void remove(const IgdService& service);
     void verify(const IgdService& service);
-    [[nodiscard]] EntryKey key() const { return {mapping_.transport, mapping_.external.port}; }
+    [[nodiscard]] EntryKey key() const {
+        return {mapping_.transport, mapping_.external.port,
+                remote_host_of(mapping_.only_from).value_or("")};
+    }
 
     Mapping mapping_;
     Handler handler_;

@@ -43,7 +43,15 @@ void OpenPinhole::begin(const IgdService& service, const std::string& /*product*
         return fail({Errc::Conflict, "by IPv6 the port outside is the port inside: there is no NAT "
                                      "that could change it"});
     }
-    if (request_.renew && request_.renew->pinhole) return update(*request_.renew->pinhole);
+    if (!request_.only_from.empty() &&
+        (request_.only_from.size() > 1 || !request_.only_from.front().is_one_host())) {
+        return fail(cannot_restrict("UPnP, which knows one whole host or everybody,"));
+    }
+    if (request_.renew && request_.renew->pinhole) {
+        const auto id = *request_.renew->pinhole;
+        if (request_.renew->only_from == request_.only_from) return update(id);
+        take_back(id); // it lets in others
+    }
     service_->firewall_status(deadline(), guarded([this](const Result<bool>& status) {
                                   if (status) return add();
                                   // Some routers lack the question and open the pinhole.
@@ -74,8 +82,10 @@ void OpenPinhole::update(std::uint16_t id) {
 void OpenPinhole::add() {
     granted_at_ = net::now();
     // Not guarded(): also an answer that nobody waits for says what there is to take back.
-    service_->add_pinhole(request_.transport, request_.internal, request_.lifetime, deadline(),
-                          [weak = weak_from_this(), this](const auto& answer) {
+    const auto remote =
+        request_.only_from.empty() ? std::nullopt : std::optional(request_.only_from.front());
+    service_->add_pinhole(request_.transport, request_.internal, remote, request_.lifetime,
+                          deadline(), [weak = weak_from_this(), this](const auto& answer) {
                               if (const auto self = weak.lock()) added(answer);
                           });
 }
@@ -120,7 +130,7 @@ void OpenPinhole::complete() {
     finish(handler_, Result<Mapping>(std::move(mapping)));
 }
 
-Mapping OpenPinhole::mapping_of(std::uint16_t id) const {
+Mapping OpenPinhole::mapping_of(std::uint16_t id) {
     Mapping mapping;
     mapping.strategy = Strategy::Igd;
     mapping.transport = request_.transport;
@@ -128,11 +138,13 @@ Mapping OpenPinhole::mapping_of(std::uint16_t id) const {
     mapping.external = request_.internal;
     mapping.lifetime = request_.lifetime;
     mapping.granted_at = granted_at_;
-    mapping.gateway = service_->host();
+    mapping.gateway = session().path.gateway; // its answers may come from another address of it
     mapping.control_url = service_->service().control_url;
     mapping.service_type = service_->service().type;
     mapping.description = request_.description;
+    mapping.only_from = request_.only_from;
     mapping.pinhole = id;
+    mapping.restored = fresh_ && request_.renew.has_value();
     return mapping;
 }
 
@@ -158,6 +170,59 @@ void OpenPinhole::abandon() {
     dropped_ = true;
     if (fresh_ && id_) take_back(*id_);
     Operation::abandon();
+}
+
+CheckPinhole::CheckPinhole(std::shared_ptr<Session> session, Mapping mapping, TimePoint deadline,
+                           Handler handler)
+    : Operation(std::move(session), deadline),
+      mapping_(std::move(mapping)),
+      handler_(std::move(handler)) {
+    use_service_of(mapping_);
+}
+
+void CheckPinhole::begin(const IgdService& service, const std::string& /*product*/) {
+    if (!mapping_.pinhole) {
+        return fail({Errc::NotFound, "nobody knows the number of that pinhole"});
+    }
+    mapping_.control_url = service.service().control_url;
+    mapping_.service_type = service.service().type;
+    ask(service, &IgdService::check_pinhole);
+}
+
+void CheckPinhole::ask(const IgdService& service, Question question) {
+    (service.*
+     question)(*mapping_.pinhole, deadline(),
+               guarded([this, service, question](const Result<IgdService::Answer>& answer) {
+                   if (answer) return judge(service, question, *answer);
+                   if (!retry_afresh(answer.error())) fail(answer.error());
+               }));
+}
+
+void CheckPinhole::judge(const IgdService& service, Question question,
+                         const IgdService::Answer& answer) {
+    if (const auto* fault = std::get_if<soap::Fault>(&answer)) {
+        if (fault->code == kNoSuchPinhole) {
+            return fail({Errc::NotFound, "the router has no such pinhole any more"});
+        }
+        if (fault->code == kNoTrafficYet) return stands(false);
+        if (question == &IgdService::check_pinhole) return ask(service, &IgdService::count_packets);
+        return fail(upnp_error(fault->code, "GetPinholePackets", fault->description));
+    }
+    const auto& reply = std::get<Reply>(answer);
+    const auto* working = reply.find("IsWorking");
+    const auto* packets = reply.find("PinholePackets");
+    const auto* told = working != nullptr ? working : packets;
+    stands(told != nullptr && *told != "0" && *told != "false");
+}
+
+void CheckPinhole::stands(bool seen) {
+    mapping_.restored = false;
+    mapping_.note = seen ? "the router has seen packets come through the pinhole" : "";
+    finish(handler_, Result<Mapping>(mapping_));
+}
+
+void CheckPinhole::fail(const Error& error) {
+    finish(handler_, Result<Mapping>(error));
 }
 
 ClosePinhole::ClosePinhole(std::shared_ptr<Session> session, Mapping mapping, TimePoint deadline,

@@ -35,7 +35,7 @@ private:
     void check();
     void complete();
     void take_back(std::uint16_t id);
-    [[nodiscard]] Mapping mapping_of(std::uint16_t id) const;
+    [[nodiscard]] Mapping mapping_of(std::uint16_t id);
 
     MappingRequest request_;
     Handler handler_;
@@ -44,6 +44,30 @@ private:
     TimePoint granted_at_;
     bool fresh_ = false; // made by this operation
     bool dropped_ = false;
+};
+
+/// Finds out whether the router still has the pinhole, and whether it has seen anything come
+/// through it: by CheckPinholeWorking where that is offered, else by GetPinholePackets, which every
+/// router has to offer. What it has seen is evidence and no proof; it goes into Mapping::note.
+/// \retval Errc::NotFound  the router does not know it
+class CheckPinhole final : public Operation {
+public:
+    using Handler = std::function<void(Result<Mapping>)>;
+    CheckPinhole(std::shared_ptr<Session> session, Mapping mapping, TimePoint deadline,
+                 Handler handler);
+
+private:
+    using Question = void (IgdService::*)(std::uint16_t, TimePoint,
+                                          IgdService::Handler<IgdService::Answer>) const;
+
+    void begin(const IgdService& service, const std::string& product) override;
+    void fail(const Error& error) override;
+    void ask(const IgdService& service, Question question);
+    void judge(const IgdService& service, Question question, const IgdService::Answer& answer);
+    void stands(bool seen);
+
+    Mapping mapping_;
+    Handler handler_;
 };
 
 /// Deletes the pinhole by the number that the router gave it.

@@ -101,6 +101,7 @@ struct PortEntry {
 struct EntryKey {
     Transport transport = Transport::Udp;
     std::uint16_t external_port = 0;
+    std::string remote_host{}; ///< Empty: anyone.
 };
 [[nodiscard]] Result<PortEntry> parse_entry(const Reply& reply,
                                             const std::optional<EntryKey>& known);

@@ -20,6 +20,15 @@ std::string internal_of(const Mapping& mapping) {
     return mapping.internal.address.to_string() + " . " + std::to_string(mapping.internal.port);
 }
 
+/// An element of the set of those who get in.
+std::string element_of(const Mapping& mapping, const pcp::Filter& filter) {
+    constexpr unsigned kMappedPrefix = 96; // IPv4 in the 128-bit form
+    const auto port = filter.remote_port == 0 ? "0-65535" : std::to_string(filter.remote_port);
+    return protocol_of(mapping.transport) + " . " + internal_of(mapping) + " . " +
+           filter.remote.to_string() + "/" + std::to_string(filter.prefix_length - kMappedPrefix) +
+           " . " + port;
+}
+
 /// Three statements that fill one set or map anew.
 std::string fill(const std::string& kind, const std::string& name, const std::string& elements) {
     auto out = "flush " + kind + " " + name + "\n";
@@ -62,6 +71,7 @@ void Gateway::program() const {
     std::string in;
     std::string out;
     std::string hosts;
+    std::string from;
     for (const auto& mapping : table_.all()) {
         const auto protocol = protocol_of(mapping.transport);
         const auto port = std::to_string(mapping.external_port);
@@ -70,12 +80,17 @@ void Gateway::program() const {
         // Its own packets leave by the first of its external ports.
         if (table_.of(mapping.transport, mapping.internal) != &mapping) continue;
         out += (out.empty() ? "" : ", ") + protocol + " . " + internal + " : " + port;
-        hosts += (hosts.empty() ? "" : ", ") + protocol + " . " + internal;
+        if (mapping.filters.empty()) {
+            hosts += (hosts.empty() ? "" : ", ") + protocol + " . " + internal;
+        }
+        for (const auto& filter : mapping.filters) {
+            from += (from.empty() ? "" : ", ") + element_of(mapping, filter);
+        }
     }
     const auto name = "inet " + settings_.table + " ";
-    const auto script = fill("map", name + "mapped_in", in) +
-                        fill("map", name + "mapped_out", out) +
-                        fill("set", name + "mapped_hosts", hosts);
+    const auto script =
+        fill("map", name + "mapped_in", in) + fill("map", name + "mapped_out", out) +
+        fill("set", name + "mapped_hosts", hosts) + fill("set", name + "mapped_from", from);
     auto* nft = ::popen("nft -f -", "w"); // NOLINT(cert-env33-c): a lab's PATH is its user's
     const bool written = nft != nullptr && std::fputs(script.c_str(), nft) >= 0;
     if (nft == nullptr || ::pclose(nft) != 0 || !written) {

@@ -91,6 +91,16 @@ void reply(SoupServerMessage* message, unsigned status, const std::string& body)
                                      body.data(), body.size());
 }
 
+constexpr std::uint8_t kWholeAddress = 128; // IPv4 in the 128-bit form
+
+/// Whom it lets in, where that is one host; empty: anyone, or what UPnP has no words for.
+std::string remote_host_of(const Mapping& mapping) {
+    if (mapping.filters.size() != 1) return {};
+    const auto& only = mapping.filters.front();
+    const bool one_host = only.prefix_length == kWholeAddress && only.remote_port == 0;
+    return one_host ? only.remote.to_string() : std::string();
+}
+
 } // namespace
 
 Result<std::unique_ptr<Igd>> Igd::open(Gateway& gateway, unsigned lan_index) {
@@ -226,13 +236,19 @@ Igd::Outcome Igd::add(const soap::Request& request, const IpAddress& asker) {
         return kInvalidArguments;
     }
     if (*host != asker) return kNotAuthorized; // nobody opens ports of others
-    if (!value_of(request, "NewRemoteHost").empty()) return kOnlyWildcard;
+    std::vector<pcp::Filter> filters;
+    if (const auto remote = value_of(request, "NewRemoteHost"); !remote.empty()) {
+        const auto address = IpAddress::parse(remote);
+        if (!address || !address->is_v4()) return kOnlyWildcard;
+        filters.push_back({.prefix_length = kWholeAddress, .remote_port = 0, .remote = *address});
+    }
     Mapping mapping{*transport,
                     *external,
                     {*host, *internal},
                     std::nullopt,
                     value_of(request, "NewPortMappingDescription"),
-                    std::nullopt};
+                    std::nullopt,
+                    filters};
     if (*lease != 0) mapping.end = net::now() + Lifetime(*lease);
     if (request.action == "AddPortMapping") {
         if (*external == 0) return kInvalidArguments;
@@ -269,7 +285,7 @@ Igd::Outcome Igd::entry(const soap::Request& request) const {
     const auto index = number_of<std::size_t>(request, "NewPortMappingIndex");
     const auto& all = gateway_.table().all();
     if (!index || *index >= all.size()) return kBadIndex;
-    soap::Arguments out{{"NewRemoteHost", ""},
+    soap::Arguments out{{"NewRemoteHost", remote_host_of(all[*index])},
                         {"NewExternalPort", std::to_string(all[*index].external_port)},
                         {"NewProtocol", name_of(all[*index].transport)}};
     for (auto& detail : details_of(all[*index])) out.push_back(std::move(detail));
@@ -290,7 +306,7 @@ Igd::Outcome Igd::list(const soap::Request& request) const {
             continue;
         }
         ++count;
-        entries += "<p:PortMappingEntry>" + leaf("p:NewRemoteHost", "") +
+        entries += "<p:PortMappingEntry>" + leaf("p:NewRemoteHost", remote_host_of(mapping)) +
                    leaf("p:NewExternalPort", std::to_string(mapping.external_port)) +
                    leaf("p:NewProtocol", name_of(mapping.transport)) +
                    leaf("p:NewInternalPort", std::to_string(mapping.internal.port)) +

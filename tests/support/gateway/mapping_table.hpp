@@ -20,9 +20,11 @@ struct Mapping {
     Transport transport = Transport::Udp;
     std::uint16_t external_port = 0;
     Endpoint internal;
-    std::optional<TimePoint> end;    ///< Empty: it has none.
-    std::string description;         ///< UPnP's.
-    std::optional<pcp::Nonce> nonce; ///< Of PCP; empty: NAT-PMP or UPnP made it.
+    std::optional<TimePoint> end;       ///< Empty: it has none.
+    std::string description;            ///< UPnP's.
+    std::optional<pcp::Nonce> nonce;    ///< Of PCP; empty: NAT-PMP or UPnP made it.
+    std::vector<pcp::Filter> filters{}; ///< Who may send to it; empty: anyone.
+    bool is_flow = false;               ///< Of PEER: the one filter is its remote peer.
 };
 
 /// External ports and their owners. Nobody is given another host's port.

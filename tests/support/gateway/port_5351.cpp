@@ -21,6 +21,24 @@ std::optional<Transport> transport_of(std::uint8_t protocol) {
     return std::nullopt;
 }
 
+constexpr std::uint8_t kMappedPrefix = 96; // IPv4 in the 128-bit form
+constexpr std::uint8_t kWholeAddress = 128;
+
+/// Changes \a filters as the options of \a request say (RFC 6887 section 13.3).
+pcp::ResultCode apply(const pcp::Request& request, std::vector<pcp::Filter>& filters) {
+    for (const auto& filter : request.options.filters) {
+        if (request.lifetime.count() == 0) return pcp::ResultCode::MalformedOption;
+        if (filter.prefix_length == 0) {
+            filters.clear();
+        } else if (filter.prefix_length <= kMappedPrefix || !filter.remote.is_v4()) {
+            return pcp::ResultCode::MalformedOption;
+        } else {
+            filters.push_back(filter);
+        }
+    }
+    return pcp::ResultCode::Success;
+}
+
 } // namespace
 
 Result<std::unique_ptr<Port5351>> Port5351::open(Gateway& gateway, unsigned lan_index) {
@@ -86,23 +104,35 @@ std::optional<Port5351::Bytes> Port5351::answer_pcp(const Endpoint& from, ByteVi
     response.body = asked->body;
     if (asked->client != from.address) {
         response.result = pcp::ResultCode::AddressMismatch;
-    } else if (std::holds_alternative<pcp::Peer>(asked->body)) {
-        response.result = pcp::ResultCode::UnsuppOpcode;
-    } else if (std::holds_alternative<pcp::Map>(asked->body)) {
+    } else if (pcp::flow_of(asked->body) != nullptr) {
         response.result = map(*asked, response);
     }
     return pcp::encode(response);
 }
 
+// A host's port has one mapping here, of a MAP or of one PEER: a flow of a port that has a MAP's
+// goes by that.
 pcp::ResultCode Port5351::map(const pcp::Request& request, pcp::Response& response) {
-    auto& map = std::get<pcp::Map>(response.body);
+    auto* peer = std::get_if<pcp::Peer>(&response.body);
+    auto& map = peer ? peer->flow : std::get<pcp::Map>(response.body);
     const auto transport = transport_of(map.protocol);
     if (!transport || map.internal_port == 0) return pcp::ResultCode::UnsuppProtocol;
-    if (request.options.third_party || !request.options.filters.empty()) {
+    if (request.options.third_party || (peer && !request.options.filters.empty())) {
         return pcp::ResultCode::UnsuppOption;
     }
     const Endpoint internal{request.client, map.internal_port};
     const auto* known = gateway_.table().of(*transport, internal);
+    auto filters = known ? known->filters : std::vector<pcp::Filter>{};
+    const auto filtered = apply(request, filters);
+    if (filtered != pcp::ResultCode::Success) return filtered;
+    response.options.filters = request.options.filters;
+    if (peer) filters = {{kWholeAddress, peer->remote_port, peer->remote}};
+    if (peer && known && !known->is_flow) {
+        map.external = gateway_.external();
+        map.external_port = known->external_port;
+        response.lifetime = std::min(request.lifetime, kMaxLifetime);
+        return pcp::ResultCode::Success;
+    }
     if (known && known->nonce && known->nonce != map.nonce) {
         return pcp::ResultCode::NotAuthorized; // RFC 6887 section 11.3
     }
@@ -122,8 +152,8 @@ pcp::ResultCode Port5351::map(const pcp::Request& request, pcp::Response& respon
     }
     response.lifetime = std::min(request.lifetime, kMaxLifetime);
     const auto port = gateway_.update([&](MappingTable& table) {
-        return table.put_anywhere(
-            {*transport, suggested, internal, net::now() + response.lifetime, "PCP", map.nonce});
+        return table.put_anywhere({*transport, suggested, internal, net::now() + response.lifetime,
+                                   "PCP", map.nonce, filters, peer != nullptr});
     });
     if (!port) return pcp::ResultCode::NoResources;
     map.external_port = *port;
