@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "strategies/ice/dtls_credentials.hpp"
@@ -221,6 +223,27 @@ TEST(DtlsSession, TakesAnyOfSeveralAnnouncedCertificates) {
                                      new_certificate()->fingerprint());
     pair.start();
     EXPECT_TRUE(pair.run_until_both(State::Connected));
+}
+
+// Pion ends the handshake with whom has no use_srtp (RFC 5764 section 4.1.1), in either role.
+TEST(DtlsSession, NegotiatesSrtpAsBrowsersDo) {
+    const Bytes use_srtp = {0, 14, 0, 5, 0, 2, 0, 1, 0}; // SRTP_AES128_CM_HMAC_SHA1_80, no MKI
+    DtlsPair pair;
+    auto client = *DtlsSession::create(pair.client_certificate, pair.client_config);
+    auto server = *DtlsSession::create(pair.server_certificate, pair.server_config);
+    const auto now = pair.sim.now();
+    const auto carry = [&](DtlsSession& from, DtlsSession& to) {
+        bool said = false;
+        while (const auto datagram = from.poll_transmit()) {
+            said = said || std::search(datagram->begin(), datagram->end(), use_srtp.begin(),
+                                       use_srtp.end()) != datagram->end();
+            to.handle_datagram(now, *datagram);
+        }
+        return said;
+    };
+    client->start(now);
+    EXPECT_TRUE(carry(*client, *server)) << "ClientHello";
+    EXPECT_TRUE(carry(*server, *client)) << "ServerHello";
 }
 
 sdp::Fingerprint hashed(const DtlsCertificate& certificate, sdp::Hash hash) {

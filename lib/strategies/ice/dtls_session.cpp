@@ -63,6 +63,12 @@ int DtlsSession::Tls::init() {
         rc < 0) {
         return rc;
     }
+    // Nothing here is SRTP. But browsers always negotiate it (RFC 5764 section 4.1.1), and Pion
+    // ends the handshake with whom does not.
+    if (const int rc = gnutls_srtp_set_profile(handle, GNUTLS_SRTP_AES128_CM_HMAC_SHA1_80);
+        rc < 0) {
+        return rc;
+    }
     if (config.role == Role::Server) {
         gnutls_certificate_server_set_request(handle, GNUTLS_CERT_REQUIRE);
     }
