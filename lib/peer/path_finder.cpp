@@ -326,6 +326,7 @@ void PathFinder::set_remote(const sdp::Description& remote) {
 }
 
 void PathFinder::add_remote_candidate(const sdp::Candidate& candidate) {
+    if (candidate.transport != Transport::Udp) return;
     if (candidate.is_name()) {
         resolve_remote(candidate);
         return;
@@ -341,7 +342,7 @@ void PathFinder::use_remote_candidate(const sdp::Candidate& candidate) {
     }
     const bool known = std::any_of(remote_candidates_.begin(), remote_candidates_.end(),
                                    [&](const auto& each) { return same_place(each, candidate); });
-    if (known || candidate.transport != Transport::Udp) return;
+    if (known) return;
     if (remote_candidates_.size() == kMaxRemoteCandidates) {
         cut_off_ = true;
         return;
