@@ -87,7 +87,6 @@ public:
     void add_remote_candidate(const sdp::Candidate& candidate);
 
     bool send(ByteView datagram) { return agent_ && agent_->send(datagram); }
-    [[nodiscard]] bool has_path() const { return path_.has_value(); }
     [[nodiscard]] const std::optional<PeerPath>& path() const { return path_; }
     [[nodiscard]] std::optional<std::chrono::microseconds> round_trip() const { return rtt_; }
     /// When the peer was last heard; only with a path.

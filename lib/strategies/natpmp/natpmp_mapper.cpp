@@ -7,7 +7,7 @@
 
 #include "net/loop.hpp"
 #include "strategies/natpmp/natpmp_request.hpp"
-#include "strategies/requests.hpp"
+#include "strategies/request_mapper.hpp"
 
 namespace natterjack {
 
@@ -29,14 +29,10 @@ natpmp::MapRequest delete_request(const Mapping& mapping) {
             .lifetime = Lifetime(0)};
 }
 
-bool may_have_been_granted(const Error& error) {
-    return error.code == Errc::Timeout || error.code == Errc::Network ||
-           (error.code == Errc::Refused && error.detail == 0);
-}
-
-class NatPmpMapper final : public Mapper {
+class NatPmpMapper final
+    : public RequestMapper<NatPmpRequest, NatPmpRequest::Question, NatPmpAnswer> {
 public:
-    NatPmpMapper(Loop loop, Path path) : loop_(std::move(loop)), path_(std::move(path)) {}
+    NatPmpMapper(Loop loop, Path path) : RequestMapper(std::move(loop), std::move(path)) {}
 
     [[nodiscard]] Strategy strategy() const override { return Strategy::NatPmp; }
     void probe(TimePoint deadline, std::function<void(Result<Service>)> handler) override;
@@ -62,12 +58,6 @@ private:
 
     [[nodiscard]] std::optional<Error> why_not() const;
     [[nodiscard]] std::optional<Error> why_not(const MappingRequest& request) const;
-    std::uint64_t ask(NatPmpRequest::Question question, TimePoint deadline,
-                      std::function<void(Answer)> handler,
-                      const std::function<void()>& on_abandoned = {});
-    /// Calls \a handler with \a error on the loop's next turn.
-    template<class T>
-    void fail(std::function<void(Result<T>)> handler, Error error);
     /// Removes \a mapping without anybody waiting for it.
     [[nodiscard]] std::function<void()> undo(const Mapping& mapping) const;
     /// As undo(); does nothing to a mapping that is being renewed: its owner still has it.
@@ -79,44 +69,19 @@ private:
     void give_back(const std::shared_ptr<Wish>& wish);
     void drop_address_request(Wish& wish);
 
-    Loop loop_;
-    Path path_;
     IpAddress external_; ///< As last told; unspecified: not yet.
-    Requests<NatPmpRequest, NatPmpAnswer> requests_;
-    std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 
-template<class T>
-void NatPmpMapper::fail(std::function<void(Result<T>)> handler, Error error) {
-    loop_.post([weak = std::weak_ptr(alive_), handler = std::move(handler), error] {
-        if (!weak.expired()) handler(error);
-    });
-}
-
 std::optional<Error> NatPmpMapper::why_not() const {
-    if (path_.gateway.is_unspecified()) {
-        return Error{Errc::NotFound,
-                     "there is no gateway on this link that could be asked by NAT-PMP"};
-    }
-    if (!path_.gateway.is_v4()) {
+    if (!path_.gateway.is_v4() && !path_.gateway.is_unspecified()) {
         return Error{Errc::NotFound,
                      "NAT-PMP is for IPv4 gateways only, not for " + path_.gateway.to_string()};
     }
-    if (path_.source.is_unspecified() || !path_.source.is_v4()) {
-        return Error{Errc::NoNetwork,
-                     "this host has no address towards the gateway " + path_.gateway.to_string()};
-    }
-    return std::nullopt;
+    return why_not_ask(path_, "NAT-PMP");
 }
 
 std::optional<Error> NatPmpMapper::why_not(const MappingRequest& request) const {
-    // In NAT-PMP these zeros mean "all ports" and "delete" (RFC 6886 section 3.4).
-    if (request.internal.port == 0) {
-        return Error{Errc::InvalidArgument, "NAT-PMP cannot open port 0: name the port"};
-    }
-    if (request.lifetime.count() == 0) {
-        return Error{Errc::InvalidArgument, "NAT-PMP cannot open a port for ever: name a lifetime"};
-    }
+    if (auto error = why_not_map(request, "NAT-PMP")) return error;
     if (!request.only_from.empty()) return cannot_restrict("NAT-PMP");
     const auto& host = request.internal.address;
     if (!host.is_unspecified() && host != path_.client()) {
@@ -128,24 +93,8 @@ std::optional<Error> NatPmpMapper::why_not(const MappingRequest& request) const 
     return why_not();
 }
 
-std::uint64_t NatPmpMapper::ask(NatPmpRequest::Question question, TimePoint deadline,
-                                std::function<void(Answer)> handler,
-                                const std::function<void()>& on_abandoned) {
-    return requests_.start(
-        [&](NatPmpRequest::Handler done) {
-            return std::make_unique<NatPmpRequest>(loop_, path_, question, deadline,
-                                                   std::move(done));
-        },
-        std::move(handler), on_abandoned);
-}
-
 std::function<void()> NatPmpMapper::undo(const Mapping& mapping) const {
-    return [loop = loop_, path = path_, mapping] {
-        run_in_background<NatPmpAnswer>(loop, [&](NatPmpRequest::Handler done) {
-            return std::make_unique<NatPmpRequest>(loop, path, delete_request(mapping),
-                                                   net::now() + kUndoLimit, std::move(done));
-        });
-    };
+    return in_background(delete_request(mapping));
 }
 
 std::function<void()> NatPmpMapper::undo(const Wish& wish) const {
@@ -212,9 +161,9 @@ void NatPmpMapper::send_map(const std::shared_ptr<Wish>& wish) {
 
 void NatPmpMapper::ask_for_address(const std::shared_ptr<Wish>& wish) {
     const auto patience = std::min(wish->deadline, net::now() + kAddressPatience);
-    const auto on_abandoned = [this, wish] { // requests_ goes before all that this needs
+    const auto on_abandoned = [wish, take_back = undo(wish->mapping)] {
         const bool ours = wish->granted && !wish->request.renew;
-        if (ours) undo(wish->mapping)(); // not granted yet: the other question takes it back
+        if (ours) take_back(); // not granted yet: the other question takes it back
     };
     wish->address_request = ask(
         natpmp::AddressRequest{}, patience,
@@ -229,7 +178,7 @@ void NatPmpMapper::ask_for_address(const std::shared_ptr<Wish>& wish) {
 }
 
 void NatPmpMapper::drop_address_request(Wish& wish) {
-    if (const auto id = std::exchange(wish.address_request, std::nullopt)) requests_.drop(*id);
+    if (const auto id = std::exchange(wish.address_request, std::nullopt)) drop(*id);
 }
 
 void NatPmpMapper::handle_map_answer(const std::shared_ptr<Wish>& wish, const Answer& answer) {
@@ -256,8 +205,7 @@ void NatPmpMapper::handle_map_answer(const std::shared_ptr<Wish>& wish, const An
             give_back(wish);
             return;
         }
-        mapping.note = "the gateway gave external port " + std::to_string(mapping.external.port) +
-                       " instead of " + std::to_string(wanted) + ", which is taken";
+        mapping.note = note_of(wanted, mapping.external.port);
     }
     wish->granted = true;
     if (!wish->address_request) wish->handler(mapping);
@@ -266,10 +214,7 @@ void NatPmpMapper::handle_map_answer(const std::shared_ptr<Wish>& wish, const An
 // Waits for the deletion, so that the caller's next wish for this port does not meet it.
 void NatPmpMapper::give_back(const std::shared_ptr<Wish>& wish) {
     drop_address_request(*wish);
-    const Error conflict{Errc::Conflict,
-                         "external port " + std::to_string(wish->request.external_port) +
-                             " belongs to somebody else: the gateway offered " +
-                             std::to_string(wish->mapping.external.port) + " instead"};
+    const auto conflict = conflict_of(wish->request.external_port, wish->mapping.external.port);
     const auto take_back = undo(wish->mapping);
     ask(
         delete_request(wish->mapping), wish->deadline,

@@ -8,7 +8,7 @@
 #include "net/loop.hpp"
 #include "net/random.hpp"
 #include "strategies/pcp/pcp_request.hpp"
-#include "strategies/requests.hpp"
+#include "strategies/request_mapper.hpp"
 
 namespace natterjack {
 
@@ -92,15 +92,9 @@ std::optional<pcp::ResultCode> refusal_in(const Answer& answer) {
 
 constexpr const char* kThisPcp = "this gateway's PCP";
 
-/// True when the gateway may hold a mapping although map() failed: nobody said that it does not.
-bool may_have_been_granted(const Error& error) {
-    return error.code == Errc::Timeout || error.code == Errc::Network ||
-           (error.code == Errc::Refused && error.detail == 0);
-}
-
-class PcpMapper final : public Mapper {
+class PcpMapper final : public RequestMapper<PcpRequest, pcp::Request, pcp::Response> {
 public:
-    PcpMapper(Loop loop, Path path) : loop_(std::move(loop)), path_(std::move(path)) {}
+    PcpMapper(Loop loop, Path path) : RequestMapper(std::move(loop), std::move(path)) {}
 
     [[nodiscard]] Strategy strategy() const override { return Strategy::Pcp; }
     void probe(TimePoint deadline, std::function<void(Result<Service>)> handler) override;
@@ -124,11 +118,6 @@ private:
 
     [[nodiscard]] std::optional<Error> why_not() const;
     [[nodiscard]] std::optional<Error> why_not(const MappingRequest& request) const;
-    void ask(pcp::Request request, TimePoint deadline, std::function<void(Answer)> handler,
-             const std::function<void()>& on_abandoned = {});
-    /// Calls \a handler with \a error on the loop's next turn.
-    template<class T>
-    void fail(std::function<void(Result<T>)> handler, Error error);
     /// Removes \a mapping without anybody waiting for it.
     [[nodiscard]] std::function<void()> undo(const Mapping& mapping) const;
     /// As undo(); does nothing to a mapping that is being renewed: its owner still has it.
@@ -139,59 +128,20 @@ private:
     void handle_map_answer(Wish wish, const Answer& answer);
     void give_back(Wish wish, const Error& why);
 
-    Loop loop_;
-    Path path_;
     bool filters_ = false; ///< It is known to.
-    Requests<PcpRequest, pcp::Response> requests_;
-    std::shared_ptr<char> alive_ = std::make_shared<char>();
 };
 
-template<class T>
-void PcpMapper::fail(std::function<void(Result<T>)> handler, Error error) {
-    loop_.post([weak = std::weak_ptr(alive_), handler = std::move(handler), error] {
-        if (!weak.expired()) handler(error);
-    });
-}
-
 std::optional<Error> PcpMapper::why_not() const {
-    if (path_.gateway.is_unspecified()) {
-        return Error{Errc::NotFound, "there is no gateway on this link that could be asked by PCP"};
-    }
-    if (path_.source.is_unspecified() || path_.source.is_v4() != path_.gateway.is_v4()) {
-        return Error{Errc::NoNetwork,
-                     "this host has no address towards the gateway " + path_.gateway.to_string()};
-    }
-    return std::nullopt;
+    return why_not_ask(path_, "PCP");
 }
 
 std::optional<Error> PcpMapper::why_not(const MappingRequest& request) const {
-    // In PCP these zeros mean "all ports" and "delete" (RFC 6887 section 15).
-    if (request.internal.port == 0) {
-        return Error{Errc::InvalidArgument, "PCP cannot open port 0: name the port"};
-    }
-    if (request.lifetime.count() == 0) {
-        return Error{Errc::InvalidArgument, "PCP cannot open a port for ever: name a lifetime"};
-    }
+    if (auto error = why_not_map(request, "PCP")) return error;
     return why_not();
 }
 
-void PcpMapper::ask(pcp::Request request, TimePoint deadline, std::function<void(Answer)> handler,
-                    const std::function<void()>& on_abandoned) {
-    requests_.start(
-        [&](PcpRequest::Handler done) {
-            return std::make_unique<PcpRequest>(loop_, path_, std::move(request), deadline,
-                                                std::move(done));
-        },
-        std::move(handler), on_abandoned);
-}
-
 std::function<void()> PcpMapper::undo(const Mapping& mapping) const {
-    return [loop = loop_, path = path_, mapping] {
-        run_in_background<pcp::Response>(loop, [&](PcpRequest::Handler done) {
-            return std::make_unique<PcpRequest>(loop, path, delete_request(path, mapping),
-                                                net::now() + kUndoLimit, std::move(done));
-        });
-    };
+    return in_background(delete_request(path_, mapping));
 }
 
 std::function<void()> PcpMapper::undo(const Wish& wish) const {
@@ -311,11 +261,7 @@ void PcpMapper::handle_map_answer(Wish wish, const Answer& answer) {
     const auto wanted = wish.request.external_port;
     const bool other_port = wanted != 0 && granted.external_port != wanted;
     if (wish.request.exact && other_port) {
-        const Error conflict{Errc::Conflict, "external port " + std::to_string(wanted) +
-                                                 " belongs to somebody else: the gateway offered " +
-                                                 std::to_string(granted.external_port) +
-                                                 " instead"};
-        give_back(std::move(wish), conflict);
+        give_back(std::move(wish), conflict_of(wanted, granted.external_port));
         return;
     }
     Mapping mapping = std::move(wish.draft);
@@ -323,10 +269,7 @@ void PcpMapper::handle_map_answer(Wish wish, const Answer& answer) {
     mapping.lifetime = answer->lifetime;
     mapping.granted_at = net::now();
     mapping.epoch = answer->epoch;
-    if (other_port) {
-        mapping.note = "the gateway gave external port " + std::to_string(granted.external_port) +
-                       " instead of " + std::to_string(wanted) + ", which is taken";
-    }
+    if (other_port) mapping.note = note_of(wanted, granted.external_port);
     wish.handler(std::move(mapping));
 }
 
