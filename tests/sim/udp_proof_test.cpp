@@ -202,6 +202,11 @@ bool anybody(const Endpoint&) {
     return true;
 }
 
+void expect_proved(const ProofVerdict& verdict, ProofLevel level) {
+    EXPECT_EQ(verdict.proof, Proof::Proved);
+    EXPECT_EQ(verdict.level, level) << verdict.evidence;
+}
+
 TEST(UdpProof, ProvesFromAnAddressNeverContacted) {
     World world;
     world.gets_in = anybody;
@@ -273,9 +278,7 @@ TEST(UdpProof, NothingIsRefutedByASingleFailure) {
     int tried = 0;
     world.gets_in = [&](const Endpoint&) { return ++tried > 4; }; // the first four knocks are lost
     world.use_stun();
-    const auto& verdict = world.prove();
-    EXPECT_EQ(verdict.proof, Proof::Proved);
-    EXPECT_EQ(verdict.level, ProofLevel::KnownEndpoint);
+    expect_proved(world.prove(), ProofLevel::KnownEndpoint);
 }
 
 TEST(UdpProof, NothingIsRefutedByAServerThatSendsToNoOtherPort) {
@@ -292,9 +295,7 @@ TEST(UdpProof, AFilterThatLetsOnlyTheServerInIsAWeakerProof) {
     World world;
     world.gets_in = [](const Endpoint& from) { return from == kServer; };
     world.use_stun();
-    const auto& verdict = world.prove();
-    EXPECT_EQ(verdict.proof, Proof::Proved);
-    EXPECT_EQ(verdict.level, ProofLevel::KnownEndpoint);
+    expect_proved(world.prove(), ProofLevel::KnownEndpoint);
 }
 
 TEST(UdpProof, AServerThatIgnoresResponsePortProvesNothing) {
@@ -327,9 +328,7 @@ TEST(UdpProof, AServerThatRefusesToChangeKnocksItself) {
     world.gets_in = anybody;
     world.refuses_change = 400;
     world.use_stun();
-    const auto& verdict = world.prove();
-    EXPECT_EQ(verdict.proof, Proof::Proved);
-    EXPECT_EQ(verdict.level, ProofLevel::KnownEndpoint);
+    expect_proved(world.prove(), ProofLevel::KnownEndpoint);
 }
 
 TEST(UdpProof, ASilentSecondAddressIsNoRefutation) {
@@ -337,9 +336,7 @@ TEST(UdpProof, ASilentSecondAddressIsNoRefutation) {
     world.gets_in = anybody;
     world.other_is_silent = true;
     world.use_stun();
-    const auto& verdict = world.prove();
-    EXPECT_EQ(verdict.proof, Proof::Proved);
-    EXPECT_EQ(verdict.level, ProofLevel::KnownEndpoint);
+    expect_proved(world.prove(), ProofLevel::KnownEndpoint);
 }
 
 TEST(UdpProof, SomebodyElsesTrafficToTheOtherAddressWeakensTheProof) {

@@ -7,28 +7,19 @@
 #include <optional>
 #include <utility>
 
-#include <net/if.h>
-
 #include <gtest/gtest.h>
 
 #include "strategies/igd/igd_mapper.hpp"
 #include "tests/support/fake_igd.hpp"
 #include "tests/support/loop_runner.hpp"
+#include "tests/support/mapper_fixture.hpp"
 #include "tests/support/netns.hpp"
 
 namespace natterjack::test {
 
 class IgdTest : public testing::Test {
 protected:
-    static Path path() {
-        Path path;
-        path.gateway = kGateway;
-        path.source = kHost;
-        path.interface = if_nametoindex(kHostLink);
-        path.interface_name = kHostLink;
-        path.prefix_length = 24;
-        return path;
-    }
+    static Path path() { return private_path(); }
 
     static MappingRequest request(std::uint16_t port = 6667) {
         MappingRequest request;

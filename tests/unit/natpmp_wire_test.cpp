@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/bad_byte.hpp"
 #include "wire/natpmp.hpp"
 
 namespace natterjack::natpmp {
 namespace {
+
+using test::BadByte;
 
 // clang-format off
 // RFC 6886 section 3.3, laid out as in the RFC: one row, one 32-bit word.
@@ -38,25 +41,10 @@ TEST(NatPmpMapResponse, RejectsEveryTruncation) {
     }
 }
 
-struct BadByte {
-    const char* name;
-    std::size_t offset;
-    std::uint8_t value;
-    Errc want;
-
-    friend std::ostream& operator<<(std::ostream& out, const BadByte& row) {
-        return out << row.name;
-    }
-};
-
 class NatPmpMapResponseBadByte : public testing::TestWithParam<BadByte> {};
 
 TEST_P(NatPmpMapResponseBadByte, IsRejected) {
-    auto datagram = kMapUdpResponse;
-    datagram.at(GetParam().offset) = GetParam().value;
-    const auto response = decode_map_response(datagram);
-    ASSERT_FALSE(response);
-    EXPECT_EQ(response.error().code, GetParam().want);
+    test::expect_refused(kMapUdpResponse, GetParam(), decode_map_response);
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, NatPmpMapResponseBadByte,

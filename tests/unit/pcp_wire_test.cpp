@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/bad_byte.hpp"
 #include "wire/pcp.hpp"
 
 namespace natterjack::pcp {
 namespace {
+
+using test::BadByte;
 
 using Bytes = std::vector<std::uint8_t>;
 
@@ -251,25 +254,10 @@ INSTANTIATE_TEST_SUITE_P(Table, PcpTruncation,
                                          Whole{"AnnounceResponse", &kAnnounceResponse, true, {}}),
                          [](const auto& test) { return std::string(test.param.name); });
 
-struct BadByte {
-    const char* name;
-    std::size_t offset;
-    std::uint8_t value;
-    Errc want;
-
-    friend std::ostream& operator<<(std::ostream& out, const BadByte& row) {
-        return out << row.name;
-    }
-};
-
 class PcpRequestBadByte : public testing::TestWithParam<BadByte> {};
 
 TEST_P(PcpRequestBadByte, IsRejected) {
-    auto datagram = kPeerRequest;
-    datagram.at(GetParam().offset) = GetParam().value;
-    const auto request = decode_request(datagram);
-    ASSERT_FALSE(request);
-    EXPECT_EQ(request.error().code, GetParam().want);
+    test::expect_refused(kPeerRequest, GetParam(), decode_request);
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, PcpRequestBadByte,

@@ -2,10 +2,13 @@
 #include <gtest/gtest.h>
 
 #include "net/hmac.hpp"
+#include "tests/support/bad_byte.hpp"
 #include "wire/stun.hpp"
 
 namespace natterjack::stun {
 namespace {
+
+using test::BadByte;
 
 using Bytes = std::vector<std::uint8_t>;
 
@@ -89,25 +92,10 @@ TEST(StunMessage, RejectsEveryTruncation) {
     }
 }
 
-struct BadByte {
-    const char* name;
-    std::size_t offset;
-    std::uint8_t value;
-    Errc want;
-
-    friend std::ostream& operator<<(std::ostream& out, const BadByte& row) {
-        return out << row.name;
-    }
-};
-
 class StunMessageBadByte : public testing::TestWithParam<BadByte> {};
 
 TEST_P(StunMessageBadByte, IsRejected) {
-    auto bytes = kV4Response;
-    bytes.at(GetParam().offset) = GetParam().value;
-    const auto message = decode(bytes);
-    ASSERT_FALSE(message);
-    EXPECT_EQ(message.error().code, GetParam().want);
+    test::expect_refused(kV4Response, GetParam(), decode);
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, StunMessageBadByte,
