@@ -57,6 +57,13 @@ class Installed(unittest.TestCase):
     def test_a_program_links_with_the_shared_library(self):
         self.assertIn("libnatterjack.so.0", self.compile_and_run(*self.pkg_config("--libs")))
 
+    def test_the_program_of_the_readme_compiles(self):
+        example = re.search(r"```cpp\n(.*?)```", (SOURCE / "README.md").read_text(), re.DOTALL)[1]
+        program = self.root / "readme.cpp"
+        program.write_text(example)
+        run(CXX, "-std=c++20", "-Wall", "-Wextra", "-Werror", *self.pkg_config("--cflags"), program, "-o",
+            self.root / "readme", *self.pkg_config("--libs"))
+
     def test_a_program_links_with_the_static_library(self):
         for library in self.libdir.glob("libnatterjack.so*"):
             library.rename(library.with_name("away-" + library.name))
