@@ -22,11 +22,11 @@ struct ChannelOptions {
     bool ordered = true; ///< False: messages are handed over as they arrive.
     /// Give a message up after so many retransmissions; 0: it is sent once. Empty, as \a
     /// max_lifetime: never. At most one of the two.
-    std::optional<std::uint32_t> max_retransmits;
+    std::optional<std::uint32_t> max_retransmits{};
     /// Give a message up after so many milliseconds.
-    std::optional<std::uint32_t> max_lifetime;
+    std::optional<std::uint32_t> max_lifetime{};
     /// Shown to the peer: a name from IANA's WebSocket registry, or empty. At most 4096 bytes.
-    std::string protocol;
+    std::string protocol{};
     /// The channel stays open for sending when the peer is done, as a TCP connection does; both
     /// sides must want it so. Off, as for browsers: when one side is done, so is the other.
     bool half_close = false;

@@ -21,10 +21,10 @@ namespace natterjack {
 
 /// What all measurements are told.
 struct MeasureRequest {
-    NetworkChoice network; ///< Default-made: the default route's.
+    NetworkChoice network{}; ///< Default-made: the default route's.
     /// "HOST:PORT" each, tried one after the other until one can be asked. Empty: those of
     /// `servers.conf`.
-    std::vector<std::string> stun_servers;
+    std::vector<std::string> stun_servers{};
     std::chrono::seconds longest{180}; ///< Longer lifetimes are not looked for, 1 to 7200.
 };
 

@@ -21,11 +21,11 @@ namespace natterjack {
 struct FlowRequest {
     Transport transport = Transport::Udp;
     std::uint16_t port = 0;              ///< Ours, by which it goes out: 1 to 65535.
-    Endpoint remote;                     ///< Where it goes: a unicast address and a port.
+    Endpoint remote{};                   ///< Where it goes: a unicast address and a port.
     std::chrono::seconds lifetime{7200}; ///< To ask for, 1 to 2^32-1. The gateway may grant less.
     std::chrono::seconds check_interval{60};  ///< As OpenRequest's.
     std::chrono::milliseconds deadline{5000}; ///< For the answer, 1 ms to 10 minutes.
-    NetworkChoice network;                    ///< Default-made: as the kernel routes to \a remote.
+    NetworkChoice network{};                  ///< Default-made: as the kernel routes to \a remote.
 };
 
 /// What is known of a flow's mapping at one moment.

@@ -38,13 +38,13 @@ struct PeerOptions {
     PeerPayload payload = PeerPayload::Channels;
     /// "HOST:PORT" or "HOST" (port 3478), at most 8. An IPv6 address stands in brackets. Empty: the
     /// first 8 of the user's or the system's `servers.conf`, if there is one; as below.
-    std::vector<std::string> stun_servers;
+    std::vector<std::string> stun_servers{};
     /// "turn:USER:PASSWORD@HOST:PORT?transport=udp|tcp", at most 8; the port is 3478 and the
     /// transport udp unless said. '%' quotes bytes as in URLs.
-    std::vector<std::string> turn_servers;
+    std::vector<std::string> turn_servers{};
     bool map = true;             ///< Ask the gateways to map the session's port.
     bool relay_only = false;     ///< Show the peer nothing but the relay's address.
-    NetworkChoice network;       ///< Which interface or own address to use; empty: all.
+    NetworkChoice network{};     ///< Which interface or own address to use; empty: all.
     bool ipv6 = true;            ///< Use IPv6 addresses besides IPv4.
     bool allow_loopback = false; ///< Use 127.0.0.1 and ::1, and let the peer name them.
     /// Candidates follow the description as they are found. False: the description waits for them,
@@ -66,15 +66,15 @@ struct PeerOptions {
 struct PeerHandlers {
     /// Carry this line (JSON, without line end) to the peer, whose session gets it by receive().
     /// In order, and each once.
-    std::function<void(const std::string& line)> send;
+    std::function<void(const std::string& line)> send{};
     /// The state changed. \a info.error says why, for Failed and Closed.
-    std::function<void(PeerState state, const PeerInfo& info)> on_state;
+    std::function<void(PeerState state, const PeerInfo& info)> on_state{};
     /// The path changed: chosen for the first time, upgraded, or after a restart.
-    std::function<void(const PeerInfo& info)> on_path;
+    std::function<void(const PeerInfo& info)> on_path{};
     /// The peer opened a channel. Empty: such channels are closed.
-    std::function<void(Channel channel)> on_channel;
+    std::function<void(Channel channel)> on_channel{};
     /// A datagram came (not with PeerPayload::Channels). Valid during the call.
-    std::function<void(std::span<const std::uint8_t> datagram)> on_datagram;
+    std::function<void(std::span<const std::uint8_t> datagram)> on_datagram{};
 };
 
 namespace peer {

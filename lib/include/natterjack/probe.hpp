@@ -29,14 +29,14 @@ struct ProbeRequest {
         Transport transport = Transport::Udp;
     };
     Depth depth = Depth::Normal;
-    NetworkChoice network;
+    NetworkChoice network{};
     /// "HOST:PORT" each, at most 32. Empty: those of the user's or the system's `servers.conf`.
-    std::vector<std::string> stun_servers;
+    std::vector<std::string> stun_servers{};
     /// Ports to map for the test, to try from outside and to unmap again; empty: nothing is changed
     /// anywhere.
-    std::vector<Port> map;
+    std::vector<Port> map{};
     /// As OpenRequest::turn_servers: for these, and to see what an unasked connection meets.
-    std::vector<std::string> turn_servers;
+    std::vector<std::string> turn_servers{};
     int port_samples = 8; ///< Sockets that show how ports are chosen, 2 to 64.
     int hops = 4;         ///< How far to look for routers towards a server, 1 to 30.
     /// Ask every server from where it answers, also after one has settled the question.

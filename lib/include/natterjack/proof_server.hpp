@@ -16,10 +16,10 @@ namespace natterjack {
 struct ProofServerOptions {
     /// To listen at, over UDP and TCP; the alternate port is the next one. Not unspecified: answers
     /// must leave from the address that they are to come from.
-    Endpoint listen;
+    Endpoint listen{};
     /// A second address of this host, of the same family: then answers can come from an address
     /// that nobody has asked (RFC 5780). Empty: only from another port.
-    std::optional<IpAddress> second;
+    std::optional<IpAddress> second{};
 };
 
 /// Answers Binding requests (RFC 8489), from another of its endpoints or to another port of the

@@ -16,7 +16,7 @@ namespace natterjack {
 /// Hosts outside that may use an opening: those of one network, or one host, by any port of theirs
 /// or by one. Whoever it does not name stays out.
 struct NATTERJACK_API RemotePeers {
-    IpAddress prefix;           ///< The network's own address: no bit set beyond prefix_length.
+    IpAddress prefix{};         ///< The network's own address: no bit set beyond prefix_length.
     unsigned prefix_length = 0; ///< Within the family: 1 to 32, or 1 to 128.
     std::uint16_t port = 0;     ///< Their source port, in host byte order; 0: any.
 

@@ -23,9 +23,9 @@ namespace natterjack {
 
 /// Which of the host's ways out to use. Default-made: the kernel's default routes.
 struct NetworkChoice {
-    std::string interface;            ///< Its name; empty: any.
-    std::optional<IpAddress> source;  ///< One of our own addresses.
-    std::optional<IpAddress> gateway; ///< Ask this one, default route or not.
+    std::string interface {};           ///< Its name; empty: any.
+    std::optional<IpAddress> source{};  ///< One of our own addresses.
+    std::optional<IpAddress> gateway{}; ///< Ask this one, default route or not.
 };
 
 /// By which of the host's addresses a port is to be reachable.
@@ -48,7 +48,7 @@ struct OpenRequest {
     /// Let in these, and nobody else; empty: anyone. At most 32. PCP can do it (FILTER), IGD for
     /// one whole host; a gateway that cannot opens nothing. With Families::Both each family is
     /// opened to those of its own.
-    std::vector<RemotePeers> only_from;
+    std::vector<RemotePeers> only_from{};
     std::chrono::seconds lifetime{7200}; ///< To ask for, 1 to 2^32-1. The gateway may grant less.
     /// How often the gateway is looked at between renewals, 1 second to a day: one that lost its
     /// mappings without a word is noticed within half of it.
@@ -57,15 +57,15 @@ struct OpenRequest {
     std::chrono::milliseconds deadline{5000}; ///< For the answer, 1 ms to 10 minutes.
     /// Map for this host of the local network instead of ours. Gateways rarely allow it, and
     /// NAT-PMP cannot express it.
-    std::optional<IpAddress> internal_address;
-    NetworkChoice network;
+    std::optional<IpAddress> internal_address{};
+    NetworkChoice network{};
     /// With Ipv6 or Both there may be several endpoints: OpeningInfo::also. One that is open makes
     /// a success; the answer waits for all.
     Families families = Families::Ipv4;
     /// "HOST:PORT" each, asked how the outside sees us: an external address that differs shows
     /// another NAT. Empty: those of the user's or the system's `servers.conf`, if there is one;
     /// else nobody.
-    std::vector<std::string> stun_servers;
+    std::vector<std::string> stun_servers{};
     /// Have the opening tried from outside: OpeningInfo::proof is then more than a claim, where a
     /// server can be found that does it. For UDP a STUN server that answers to another port than
     /// the one that asked (RFC 5780), or a TURN server; for TCP a TURN server that makes
@@ -77,7 +77,7 @@ struct OpenRequest {
     bool prove = false;
     /// For the proof: as PeerOptions::turn_servers, "turn:USER:PASSWORD@HOST:PORT?transport=udp" or
     /// "tcp". Empty: those of `servers.conf`.
-    std::vector<std::string> turn_servers;
+    std::vector<std::string> turn_servers{};
 };
 
 /// Why there is no opening, and what each strategy tried.
