@@ -120,17 +120,12 @@ def killed(relay=None):
     """The peer is killed with SIGKILL while connected: how long until we know."""
     options = ["--no-map", *(connect.servers(False) if relay is None else
                              ["--relay-only", "--turn", os.environ[relay]])]
-    with tempfile.TemporaryDirectory() as place:
-        pid_file = os.path.join(place, "pid")
-        peer = shlex.join([lab.NAT_LAB, "exec", "b", "--", "sh", "-c",
-                           f"echo $$ >{pid_file}; exec {connect.NAT_CONNECT} --answer "
-                           + shlex.join(options)])
-        running = connect.Running(*options, "--ping", "--via", f"exec {peer}")
+    with connect.killable_peer("--answer", *options) as (peer, kill):
+        running = connect.Running(*options, "--ping", "--via", peer)
         if not running.wait_for("ping"):
             running.process.kill()
             return {"story": running.story()}
-        with open(pid_file, encoding="ascii") as file:
-            os.kill(int(file.read()), signal.SIGKILL)
+        kill(signal.SIGKILL)
         start = time.monotonic()
         error = running.wait_for("error", patience=60)
         took = time.monotonic() - start
@@ -171,17 +166,12 @@ def killed_datagrams(payload):
 
 def terminated():
     """The peer ends in an orderly way: known at once."""
-    with tempfile.TemporaryDirectory() as place:
-        pid_file = os.path.join(place, "pid")
-        peer = shlex.join([lab.NAT_LAB, "exec", "b", "--", "sh", "-c",
-                           f"echo $$ >{pid_file}; exec {connect.NAT_CONNECT} --answer --no-map "
-                           "--exec 'sleep 60'"])
-        running = connect.Running("--no-map", "--via", f"exec {peer}")
+    with connect.killable_peer("--answer", "--no-map", "--exec", "sleep 60") as (peer, kill):
+        running = connect.Running("--no-map", "--via", peer)
         if not running.wait_for("connected"):
             return {"story": running.story()}
         time.sleep(0.2)  # into the use of it
-        with open(pid_file, encoding="ascii") as file:
-            os.kill(int(file.read()), signal.SIGTERM)
+        kill(signal.SIGTERM)
         start = time.monotonic()
         done = running.finish()
     error = running.event("error")

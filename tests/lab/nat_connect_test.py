@@ -9,7 +9,6 @@ import pathlib
 import pty
 import resource
 import select
-import shlex
 import signal
 import socket
 import subprocess
@@ -391,14 +390,10 @@ def ping_to_nobody():
 
 def peer_ends():
     """Forwards whose other end goes away come to nothing: said, and a failure."""
-    with tempfile.TemporaryDirectory() as place:
-        pid_file = os.path.join(place, "pid")
-        peer = shlex.join([lab.NAT_LAB, "exec", "b", "--", "sh", "-c",
-                           f"echo $$ >{pid_file}; exec {connect.NAT_CONNECT} --answer --no-map "
-                           "--allow '*:*'"])
-        ours = connect.Running("--no-map", "--forward", "tcp:0:127.0.0.1:9", "--via", f"exec {peer}")
+    with connect.killable_peer("--answer", "--no-map", "--allow", "*:*") as (peer, kill):
+        ours = connect.Running("--no-map", "--forward", "tcp:0:127.0.0.1:9", "--via", peer)
         ours.wait_for("listening", "error")
-        os.kill(int(pathlib.Path(pid_file).read_text()), signal.SIGTERM)
+        kill(signal.SIGTERM)
         status = ours.finish()["status"]
     return {"status": status, "error": (ours.event("error") or {}).get("message")}
 

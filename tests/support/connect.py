@@ -49,6 +49,16 @@ def peer_command(*options):
     return "exec " + shlex.join([lab.NAT_LAB, "exec", "b", "--", NAT_CONNECT, *options])
 
 
+@contextlib.contextmanager
+def killable_peer(*options):
+    """As peer_command(), and a function that sends it a signal."""
+    with tempfile.TemporaryDirectory() as place:
+        pid = pathlib.Path(place, "pid")
+        script = f"echo $$ >{pid}; exec {shlex.join([NAT_CONNECT, *options])}"
+        yield ("exec " + shlex.join([lab.NAT_LAB, "exec", "b", "--", "sh", "-c", script]),
+               lambda number: os.kill(int(pid.read_text(encoding="ascii")), number))
+
+
 def judge(path):
     """What is wrong with the events in this file, one a line, and at the end which kinds there are."""
     return subprocess.run(["/usr/bin/python3", "-c", _VALIDATE, str(_SCHEMA), path], check=False,
