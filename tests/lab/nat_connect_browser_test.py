@@ -475,9 +475,7 @@ def check_faults(t, seen):
             "our address changes: the page takes our ICE restart")
     t.check(one.get("offers"), "... which is an offer of ours", one)
     one = seen["slow_reader"]
-    # A sanitizer needs more memory, and its pace is another: what the page holds is not known then.
-    bound, least_held = (160, 0) if connect.sanitized() else (60, 5)
-    t.check(one.get("resident MiB", 999) < bound and one.get("held MiB", -1) >= least_held,
+    t.check(one.get("resident MiB", 999) < 60 and one.get("held MiB", -1) >= 5,
             "a command that does not read: the page has to wait, and our memory is bounded", one)
     t.equal([one.get("count"), one.get("status")], [str(60 * 262144), 0], "... and nothing is lost")
 
