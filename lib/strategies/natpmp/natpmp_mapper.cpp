@@ -161,7 +161,8 @@ void NatPmpMapper::send_map(const std::shared_ptr<Wish>& wish) {
 
 void NatPmpMapper::ask_for_address(const std::shared_ptr<Wish>& wish) {
     const auto patience = std::min(wish->deadline, net::now() + kAddressPatience);
-    const auto on_abandoned = [wish, take_back = undo(wish->mapping)] {
+    const auto take_back = undo(wish->mapping);
+    const auto on_abandoned = [wish, take_back] {
         const bool ours = wish->granted && !wish->request.renew;
         if (ours) take_back(); // not granted yet: the other question takes it back
     };
