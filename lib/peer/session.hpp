@@ -170,6 +170,7 @@ private:
     bool pump_posted_ = false;
 
     net::Timer payload_timer_;
+    TimePoint payload_due_{}; // what the timer is set to
     net::Timer connect_timer_;
     net::Timer describe_timer_;
     net::Timer silence_timer_;

@@ -160,6 +160,8 @@ void Session::pump() {
         payload_timer_.stop();
         return;
     }
+    if (payload_timer_.running() && payload_due_ == *deadline) return; // most datagrams leave it
+    payload_due_ = *deadline;
     payload_timer_.start_at(*deadline, [this] {
         if (secure_) secure_->handle_timeout(net::now());
         if (dtls_) dtls_->handle_timeout(net::now());

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Time to an opening, and to "nothing here", against upnpc and natpmpc in the same lab.
 
-Prints medians of whole-process wall times and ratios; judges nothing.
+Medians of whole-process wall times, and ratios; judges nothing. opening_bench.py [--json FILE] [--write]
 """
 import os
 import statistics
@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
 import lab
+import page
 
 NAT_MAP = os.environ.get("NAT_MAP", "nat-map")
 ROUNDS = 5
@@ -58,22 +60,33 @@ def memory():
         return os.wait4(child.pid, 0)[2].ru_maxrss
 
 
-def show(title, times, base):
-    print(title)
-    for name, ms in times.items():
-        print(f"  {name:24} {ms:9.1f} ms   {ms / times[base]:8.3f} x {base}")
+def table(times, base):
+    """Markdown: each in milliseconds and as a ratio."""
+    rows = [page.row(["", "ms", f"of {base}'s"]), page.row(["---"] * 3)]
+    rows += [page.row([name, f"{ms:.0f}", page.ratio(ms, times[base])]) for name, ms in times.items()]
+    return "\n".join(rows)
+
+
+def main():
+    words = page.arguments(__doc__)
+    seen = {
+        "A gateway with IGD, PCP and NAT-PMP, no delay:":
+            (["--nat", "home", "--no-servers"], openings, "upnpc -a"),
+        "The same with 40 ms to the gateway, each way:":
+            (["--nat", "home,lan-delay=40ms", "--no-servers"], openings, "upnpc -a"),
+        "No gateway, until it is said that nothing here opens ports:":
+            (["--nat", "eim/apdf", "--no-servers"], nothing, "upnpc -l"),
+    }
+    measured = {}
+    parts = [f"Whole programs, start included, against the real miniupnpd; medians of {ROUNDS} runs."]
+    for title, (where, function, base) in seen.items():
+        measured[title] = lab.inside(where, function, timeout=180)
+        parts += [title, table(measured[title], base)]
+    measured["peak_kib"] = lab.inside(["--nat", "home", "--no-servers"], memory)
+    parts.append(f"Most memory that `nat-map add` ever has: {measured['peak_kib'] / 1024:.1f} MiB.")
+    page.publish("opening", "\n\n".join(parts), measured, words)
 
 
 if __name__ == "__main__":
     lab.serve(openings, nothing, memory)
-    found = lab.inside(["--nat", "home", "--no-servers"], openings, timeout=120)
-    show("time to an opening, gateway with IGD, PCP and NAT-PMP", found, "upnpc -a")
-    print("  nat-map --via nat-pmp / natpmpc -a: "
-          f"{found['nat-map --via nat-pmp'] / found['natpmpc -a']:.3f}")
-    print("  nat-map (chain) / nat-map --via igd: "
-          f"{found['nat-map --via auto'] / found['nat-map --via igd']:.3f}")
-    found = lab.inside(["--nat", "home,lan-delay=40ms", "--no-servers"], openings, timeout=120)
-    show("the same with 40 ms to the gateway, each way", found, "upnpc -a")
-    show("time to \"nothing here opens ports\"",
-         lab.inside(["--nat", "eim/apdf", "--no-servers"], nothing, timeout=120), "upnpc -l")
-    print(f"peak memory of nat-map add: {lab.inside(['--nat', 'home', '--no-servers'], memory)} KiB")
+    main()
