@@ -48,12 +48,12 @@ struct Section {
     std::string formats;
     std::string mid;
     bool bundle_only = false;
+    bool trickle = false;
+    bool other_fingerprint = false; // of a hash that we do not take
+    std::optional<Setup> setup;
     std::optional<std::string> ufrag;
     std::optional<std::string> password;
-    bool trickle = false;
-    std::optional<Setup> setup;
     std::vector<Fingerprint> fingerprints;
-    bool other_fingerprint = false; // of a hash that we do not take
     std::string tls_id;
     std::optional<std::uint16_t> sctp_port;
     std::optional<std::uint16_t> sctpmap; // the port that a=sctpmap gives data channels

@@ -76,18 +76,18 @@ struct Description {
     std::uint64_t session_id = 0; ///< Random, below 2^63 (RFC 8829 section 5.2.1).
     std::uint64_t version = 0;    ///< One more with each new description of a session.
     std::string mid = "0";        ///< Names the data channel's m-line (RFC 5888); may be empty.
+    std::string ufrag;            ///< 4 to 256 ICE characters.
+    std::string password;         ///< 22 to 256 ICE characters.
     bool bundle = true; ///< The m-line is in a BUNDLE group; in an answer: the offer's was.
     Protocol protocol = Protocol::UdpDtlsSctp;
-    std::string ufrag;     ///< 4 to 256 ICE characters.
-    std::string password;  ///< 22 to 256 ICE characters.
     bool trickle = true;   ///< More candidates may follow outside (RFC 8838).
     bool ice_lite = false; ///< Read only: it answers checks and sends none (RFC 8445 section 2.5).
     /// At least one; the certificate must match any of those with the strongest hash.
     std::vector<Fingerprint> fingerprints;
-    Setup setup = Setup::ActPass;
     /// Names the DTLS association: another one asks for a new association. 20 to 255 characters, or
     /// empty: not given (RFC 8842 section 4).
     std::string tls_id;
+    Setup setup = Setup::ActPass;
     std::uint16_t sctp_port = 5000;
     /// Longest message that this side takes, in bytes; 0: any (RFC 8841 section 6).
     std::uint64_t max_message_size = std::uint64_t{256} * 1024;
