@@ -165,8 +165,10 @@ void FamilyRun::ask_over_tcp() {
             net::TcpStream::Options{.bind = {setup_.source, 0}, .interface = setup_.interface},
             until, [this, index = target.server](const TcpQuestion::Answer& answer) {
                 servers_[index].tcp = answer.mapped.has_value();
-                if (answer.connected && !answer.mapped)
+                if (answer.connected && !answer.mapped) {
+                    servers_[index].stranger_answers = true;
                     servers_[index].trouble = "takes TCP connections and does not speak STUN";
+                }
                 if (answer.mapped) {
                     report_.status = FamilyReport::Status::Blocked;
                     report_.external = answer.mapped->address;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "probe/portal_question.hpp"
 #include "probe/reach.hpp"
 #include "probe/verdict.hpp"
 
@@ -16,6 +17,9 @@ constexpr Duration kQuickResolve{200};
 // Gateways answer within 200 ms, but for IGD's description.
 constexpr Duration kInquiry{1500};
 constexpr Duration kQuickInquiry{250};
+// A page takes a look-up and two round trips; NetworkManager answers at once or not at all.
+constexpr Duration kPortalPage{2000};
+constexpr Duration kConnectivity{200};
 constexpr Duration kTrace{1800}; // repeats go out at 0, 100, 300, 700 and 1500 ms
 // Enough for a home's NAT and a carrier's, and few enough that a router which limits how often it
 // sends ICMP (Linux: six at once, then one a second) answers them all.
@@ -50,6 +54,8 @@ void ProbeRun::cancel() {
     resolutions_.clear();
     v4_.run.reset();
     v6_.run.reset();
+    connectivity_.reset();
+    portal_question_.reset();
     inquiry_.reset();
     traces_.clear();
     mapping_.cancel();
@@ -86,7 +92,34 @@ void ProbeRun::start() {
     });
     waiting_ = 1; // the families
     ask_gateways();
+    look_for_portal();
     resolve(*servers);
+}
+
+// Nobody is asked whom the settings do not name; NetworkManager knows without being told.
+void ProbeRun::look_for_portal() {
+    ++waiting_;
+    connectivity_ = std::make_unique<net::ConnectivityQuestion>(
+        loop_, kConnectivity, [this](std::optional<net::Connectivity> said) {
+            portal_.connectivity = said;
+            step_done();
+        });
+    if (is_quick()) return;
+    auto servers = parts_.read_servers();
+    if (!servers) { // other servers were named instead
+        report_.warnings.push_back(servers.error().message);
+        return;
+    }
+#ifdef NATTERJACK_HAVE_IGD // and so libsoup
+    if (!servers->check) return;
+    tell("looking for a captive portal");
+    ++waiting_;
+    portal_question_ = std::make_shared<PortalQuestion>(loop_, *std::move(servers->check),
+                                                        kPortalPage, [this](PortalCheck found) {
+                                                            portal_.check = found;
+                                                            step_done();
+                                                        });
+#endif
 }
 
 // The kernel's own choice of a way to a server, VPNs included: that is the way that programs take.
@@ -125,10 +158,14 @@ void ProbeRun::resolve(const std::vector<HostPort>& servers) {
         report_.servers.push_back(
             {.name = server.host +
                      (server.port == stun::kServerPort ? "" : ":" + std::to_string(server.port))});
-        resolutions_.emplace_back(loop_, server.host, is_quick() ? kQuickResolve : kResolve,
-                                  [this, index, port = server.port](const auto& addresses) {
-                                      take_addresses(index, port, addresses);
-                                  });
+        resolutions_.emplace_back(
+            loop_, server.host, is_quick() ? kQuickResolve : kResolve,
+            [this, index, server](const auto& addresses) {
+                if (addresses && !addresses->empty() && !IpAddress::parse(server.host)) {
+                    portal_.names.push_back({server.host, addresses->front()});
+                }
+                take_addresses(index, server.port, addresses);
+            });
     }
 }
 
@@ -333,6 +370,10 @@ void ProbeRun::finish() {
     take_gateways();
     const bool looked = !is_quick() || !evidence_.gateway_says.empty();
     if (evidence_.external && looked) report_.layers = judge_layers(evidence_);
+    portal_.stranger_answers =
+        std::any_of(report_.servers.begin(), report_.servers.end(),
+                    [](const ServerReport& each) { return each.stranger_answers; });
+    report_.captive_portal = judge_portal(portal_);
     report_.took = std::chrono::duration_cast<Duration>(net::now() - started_);
     judge(report_);
     auto report = std::move(report_);

@@ -17,6 +17,7 @@
 #include "net/resolver.hpp"
 #include "probe/family_run.hpp"
 #include "probe/layers.hpp"
+#include "probe/portal.hpp"
 #include "traversal/chain.hpp"
 #include "traversal/hop_trace.hpp"
 #include "traversal/inquiry.hpp"
@@ -54,6 +55,7 @@ private:
     void take_gateways();
     void trace(const IpAddress& target, int hops, std::optional<HopList>& out);
     void note_way_out();
+    void look_for_portal();
     void map_ports();
     void map_next();
     /// One of the things that are waited for is over.
@@ -75,6 +77,9 @@ private:
     std::size_t unresolved_ = 0;
     Family v4_;
     Family v6_;
+    PortalEvidence portal_;
+    std::unique_ptr<net::ConnectivityQuestion> connectivity_;
+    std::shared_ptr<void> portal_question_; // a PortalQuestion, where HTTP is part of this build
     std::unique_ptr<Inquiry> inquiry_;
     std::list<HopTrace> traces_;
     std::unique_ptr<Chain> chain_;

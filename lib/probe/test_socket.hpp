@@ -42,12 +42,7 @@ public:
             }
             sockets_.push_back(*std::move(socket));
             sockets_.back()->on_datagram([this, lane](const Endpoint& from, ByteView payload) {
-                if constexpr (Lanes == 1) {
-                    machine_.handle_datagram(from, payload, net::now());
-                } else {
-                    machine_.handle_datagram(lane, from, payload, net::now());
-                }
-                pump();
+                take(lane, from, payload);
             });
         }
         machine_.start(net::now());
@@ -63,6 +58,14 @@ public:
     }
 
 private:
+    void take([[maybe_unused]] int lane, const Endpoint& from, ByteView payload) {
+        if constexpr (Lanes == 1) {
+            machine_.handle_datagram(from, payload, net::now());
+        } else {
+            machine_.handle_datagram(lane, from, payload, net::now());
+        }
+        pump();
+    }
     void pump() {
         while (const auto sent = machine_.poll_transmit()) send(*sent);
         if (machine_.result()) {

@@ -154,35 +154,41 @@ bool is_carrier(const ProbeReport& report) {
 std::string words_of(MappingBehaviour mapping) {
     switch (mapping) {
     case MappingBehaviour::None: return "no address translation";
-    case MappingBehaviour::EndpointIndependent: return "endpoint-independent mapping";
-    case MappingBehaviour::AddressDependent: return "address-dependent mapping";
-    case MappingBehaviour::AddressAndPortDependent: return "address- and port-dependent mapping";
+    case MappingBehaviour::EndpointIndependent: return "one port for all destinations (eim)";
+    case MappingBehaviour::AddressDependent: return "another port for each address (adm)";
+    case MappingBehaviour::AddressAndPortDependent:
+        return "another port for each destination (apdm)";
     case MappingBehaviour::Unknown: break;
     }
-    return "unknown mapping";
+    return "a mapping that could not be found out";
 }
 
 std::string words_of(FilteringBehaviour filtering) {
     switch (filtering) {
-    case FilteringBehaviour::EndpointIndependent: return "endpoint-independent filtering";
-    case FilteringBehaviour::AddressDependent: return "address-dependent filtering";
+    case FilteringBehaviour::EndpointIndependent: return "everybody may send in (eif)";
+    case FilteringBehaviour::AddressDependent:
+        return "only addresses that were contacted may send in (adf)";
     case FilteringBehaviour::AddressAndPortDependent:
-        return "address- and port-dependent filtering";
+        return "only who was contacted may send in (apdf)";
     case FilteringBehaviour::Unknown: break;
     }
-    return "unknown filtering";
+    return "who may send in could not be found out";
 }
 
 std::string layers_text(const ProbeReport& report) {
     const char* only = is_carrier(report) ? "a carrier's NAT" : "one NAT";
     if (report.layers.count.confidence < Confidence::Likely)
-        return is_carrier(report) ? only : "NAT";
+        return is_carrier(report) ? only : "a NAT";
     switch (report.layers.count.value) {
     case 0: return "no NAT";
     case 1: return only;
     default: return is_carrier(report) ? "a carrier's NAT behind your own" : "two NATs in a row";
     }
 }
+
+constexpr const char* kGood =
+    "Direct connections work where both sides want them; nobody gets in uninvited.";
+constexpr const char* kUnknown = "Too little could be found out for a verdict.";
 
 void say(Verdict& verdict, Class value, std::string summary, std::string why) {
     verdict.value = value;
@@ -195,37 +201,39 @@ void say(Verdict& verdict, Class value, std::string summary, std::string why) {
 void judge_working(const ProbeReport& report, Verdict& verdict) {
     const auto& family = report.v4;
     const auto mapping = family.mapping.value;
-    const auto why = layers_text(report) + ", " +
+    const auto why = layers_text(report) + ": " +
                      (family.mapping_depends && mapping == MappingBehaviour::Unknown
                           ? std::string("a mapping that depends on the destination")
                           : words_of(mapping)) +
-                     ", " + words_of(family.filtering.value) + ".";
+                     "; " + words_of(family.filtering.value) + ".";
     const bool open_filter = family.filtering.value == FilteringBehaviour::EndpointIndependent;
     if (has_proved_mapping(report)) {
-        say(verdict, Class::Open, "Open: others reach you, through a port that was opened.", why);
+        say(verdict, Class::Open,
+            "Others reach this host uninvited, through a port that was opened.", why);
     } else if (mapping == MappingBehaviour::None && open_filter) {
-        say(verdict, Class::Open, "Open: others reach you directly.",
+        say(verdict, Class::Open, "Others reach this host directly and uninvited.",
             "a public address, and nothing that filters.");
     } else if (mapping == MappingBehaviour::None) {
-        say(verdict, Class::Good, "Good for peer-to-peer.",
+        say(verdict, Class::Good, kGood,
             family.filtering.value == FilteringBehaviour::Unknown
                 ? "a public address; whether something filters is not known."
-                : "a public address behind a firewall, " + words_of(family.filtering.value) + ".");
+                : "a public address behind a firewall: " + words_of(family.filtering.value) + ".");
     } else if (mapping == MappingBehaviour::EndpointIndependent && !is_carrier(report)) {
-        say(verdict, Class::Good, "Good for peer-to-peer.", why);
+        say(verdict, Class::Good, kGood, why);
     } else if (mapping == MappingBehaviour::EndpointIndependent) {
-        say(verdict, Class::Limited, "Limited: peers that cooperate reach you, nobody else can.",
+        say(verdict, Class::Limited,
+            "Direct connections work where both sides want them; nobody else can ever get in.",
             why);
     } else if (depends_on_destination(family)) {
         const bool hopeful = is_guessable(family.ports) || open_filter ||
                              family.ports.pattern.value == PortPattern::Block;
         say(verdict, hopeful && !is_carrier(report) ? Class::Limited : Class::Hard,
             hopeful && !is_carrier(report)
-                ? "Limited: direct connections work with some peers."
-                : "Hard: direct connections work with few peers; the rest needs a relay.",
+                ? "Direct connections work with some peers; the others need a relay."
+                : "Direct connections work with few peers; the others need a relay.",
             why);
     } else {
-        say(verdict, Class::Unknown, "Inconclusive.",
+        say(verdict, Class::Unknown, kUnknown,
             family.mapping.evidence.empty() ? "too little was learned."
                                             : family.mapping.evidence + ".");
     }
@@ -233,34 +241,38 @@ void judge_working(const ProbeReport& report, Verdict& verdict) {
 
 void judge_class(const ProbeReport& report, Verdict& verdict) {
     using Status = FamilyReport::Status;
+    if (report.captive_portal.value == Truth::Yes && report.v4.status != Status::Works) {
+        say(verdict, Class::Unknown,
+            "Sign in first: open a web page, and this network asks you to.",
+            "a captive portal answers in the name of others and lets nothing through until then.");
+        return;
+    }
     switch (report.v4.status) {
     case Status::Works: judge_working(report, verdict); return;
     case Status::Blocked:
-        say(verdict, Class::Blocked, "Blocked: no UDP gets through.",
+        say(verdict, Class::Blocked, "No UDP gets through: no direct connections, only relays.",
             "a server that answers over TCP does not over UDP.");
         return;
     case Status::NoAddress:
         if (report.v6.status == Status::Works) {
             const bool open = report.v6.filtering.value == FilteringBehaviour::EndpointIndependent;
             say(verdict, open ? Class::Open : Class::Good,
-                open ? "Open, over IPv6 only." : "Good for peer-to-peer, over IPv6 only.",
+                open ? "Others reach this host directly and uninvited, over IPv6 only."
+                     : "Direct connections work where both sides want them, over IPv6 only.",
                 "no IPv4 address; IPv6 works.");
             return;
         }
-        say(verdict, Class::Unknown, "Inconclusive.", "no IPv4 address, and no IPv6 that works.");
+        say(verdict, Class::Unknown, kUnknown, "no IPv4 address, and no IPv6 that works.");
         return;
     case Status::NoServer:
-        say(verdict, Class::Unknown, "Inconclusive.",
-            "no STUN server was named, or none has an address.");
+        say(verdict, Class::Unknown, kUnknown, "no STUN server was named, or none has an address.");
         return;
     case Status::Silent:
-        say(verdict, Class::Unknown, "Inconclusive.",
+        say(verdict, Class::Unknown, kUnknown,
             "no server answered, neither over UDP nor over TCP: they are down, or there is no "
             "way out.");
         return;
-    case Status::NotTested:
-        say(verdict, Class::Unknown, "Inconclusive.", "IPv4 was not tested.");
-        return;
+    case Status::NotTested: say(verdict, Class::Unknown, kUnknown, "IPv4 was not tested."); return;
     }
 }
 
@@ -271,11 +283,17 @@ void advise(const ProbeReport& report, Verdict& verdict) {
     const auto& family = report.v4;
     const bool working = family.status == FamilyReport::Status::Works;
     if (report.captive_portal.value == Truth::Yes)
-        add("CAPTIVE-PORTAL", "Log in to this network first: a captive portal answers for others.");
+        add("CAPTIVE-PORTAL", "Open a web page in a browser, sign in to this network, and run "
+                              "nat-probe again.");
+    if (report.captive_portal.value == Truth::Suspected && !working)
+        add("CAPTIVE-PORTAL", "This network may want you to sign in: open a web page in a browser, "
+                              "and run nat-probe again.");
     if (verdict.value == Class::Blocked)
         add("RELAY-TCP", "Use a relay over TCP (TURN), or ask whoever runs the network for UDP.");
-    if (verdict.value == Class::Unknown)
-        add("MORE-SERVERS", "Name servers that work: --stun HOST:PORT, or servers.conf.");
+    if (verdict.value == Class::Unknown && report.captive_portal.value != Truth::Yes)
+        add("MORE-SERVERS",
+            "Name servers that work, best one at port 443 too, which strict networks let "
+            "through: --stun HOST:PORT, or servers.conf.");
     if (working && is_carrier(report)) {
         add("CGN", "Your provider's NAT stands in front of your router: port forwarding there "
                    "cannot work. Use IPv6 or a relay, or ask the provider for a public address.");
@@ -289,14 +307,14 @@ void advise(const ProbeReport& report, Verdict& verdict) {
     if (working && verdict.value != Class::Open && !through_vpn &&
         family.mapping.value != MappingBehaviour::None) {
         if (opens_ports(report) && !is_carrier(report)) {
-            add("OPEN-PORT", "To be reachable for everybody, open a port: nat-map add PORT.");
+            add("OPEN-PORT", "To let others in uninvited, open a port: nat-map add PORT.");
         } else if (!report.services.empty() && !is_carrier(report)) {
-            add("ENABLE-PORT-MAPPING", "To be reachable for everybody, switch on UPnP, NAT-PMP or "
+            add("ENABLE-PORT-MAPPING", "To let others in uninvited, switch on UPnP, NAT-PMP or "
                                        "PCP in the router, or forward a port by hand.");
         }
     }
     if (working && family.mapping.value == MappingBehaviour::None && verdict.value == Class::Good) {
-        add("FIREWALL", "To be reachable for everybody, let the port in at the firewall of this "
+        add("FIREWALL", "To let others in uninvited, let the port in at the firewall of this "
                         "host or network.");
     }
     if (through_vpn)

@@ -7,6 +7,7 @@
 #include "base/host_port.hpp"
 #include "base/server_url.hpp"
 #include "net/network.hpp"
+#include "traversal/chain.hpp"
 #include "traversal/paths.hpp"
 #include "traversal/prover.hpp"
 #include "traversal/servers.hpp"
@@ -85,7 +86,8 @@ public:
 private:
     void finish(Result<ProofReport> result) {
         const auto handler = std::exchange(handler_, nullptr);
-        handler(std::move(result)); // may cancel, and so destroy the prover
+        prover_.reset(); // the port is free again
+        handler(std::move(result));
     }
 
     Loop loop_;
@@ -98,12 +100,8 @@ private:
 
 Attempt prove(const Loop& loop, ProveRequest request,
               std::function<void(Result<ProofReport>)> handler) {
-    auto run = std::make_shared<ProveRun>(loop, std::move(request), std::move(handler));
-    loop.post([run] { run->start(); });
-    return Attempt([loop, run = std::move(run)]() mutable {
-        if (loop.is_current()) run->cancel();
-        loop.post([run = std::move(run)] { run->cancel(); });
-    });
+    return run_attempt(loop,
+                       std::make_shared<ProveRun>(loop, std::move(request), std::move(handler)));
 }
 
 } // namespace natterjack

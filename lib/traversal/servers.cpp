@@ -49,9 +49,13 @@ Result<Servers> parse_servers(std::string_view text) {
             out.stun.emplace_back(server);
         } else if (kind == "turn" && !server.empty()) {
             out.turn.emplace_back(server);
+        } else if (kind == "check" && !out.check) {
+            const auto parsed = parse_check_url(server);
+            if (!parsed) return Error{Errc::Malformed, where + parsed.error().message, number};
+            out.check = *parsed;
         } else {
-            return Error{Errc::Malformed, where + R"(neither "stun HOST:PORT" nor "turn URL")",
-                         number};
+            return Error{Errc::Malformed,
+                         where + R"(not "stun HOST:PORT", "turn URL" or one "check URL")", number};
         }
         if (out.stun.size() > kMaxServers || out.turn.size() > kMaxServers) {
             return Error{Errc::TooLarge, where + "more than 32 servers", number};

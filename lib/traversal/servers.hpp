@@ -3,11 +3,14 @@
 /// \brief The STUN and TURN servers that the user named in a settings file.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <natterjack/result.hpp>
+
+#include "base/check_url.hpp"
 
 namespace natterjack {
 
@@ -15,16 +18,19 @@ namespace natterjack {
 ///
 ///     stun stun.example.net:3478
 ///     turn turn:user:password@turn.example.net:3478?transport=udp
+///     check http://check.example.net/generate_204
 struct Servers {
     std::vector<std::string> stun; ///< "HOST:PORT"
     std::vector<std::string> turn; ///< URLs, unread
+    /// A page by which to tell a captive portal; at most one.
+    std::optional<CheckUrl> check;
 };
 
 /// At most this many of each kind.
 inline constexpr std::size_t kMaxServers = 32;
 
-/// \retval Errc::Malformed  a line that is neither; detail is its number, from 1
-/// \retval Errc::TooLarge   more than kMaxServers of a kind
+/// \retval Errc::Malformed  a line that is none of these, or a second check; detail is its number,
+/// from 1 \retval Errc::TooLarge   more than kMaxServers of a kind
 [[nodiscard]] Result<Servers> parse_servers(std::string_view text);
 
 /// The user's file, `$XDG_CONFIG_HOME/natterjack/servers.conf`, or else the system's (below each of

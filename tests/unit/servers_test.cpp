@@ -42,15 +42,24 @@ TEST(Servers, ReadsOneALine) {
     EXPECT_EQ(servers->stun, (std::vector<std::string>{"stun.example.net:3478", "192.0.2.1"}));
     EXPECT_EQ(servers->turn, (std::vector<std::string>{"turn:u:p@turn.example.net"}));
     EXPECT_TRUE(parse_servers("")->stun.empty());
+    EXPECT_FALSE(parse_servers("")->check);
+    EXPECT_EQ(parse_servers("check http://a.example/x is online")->check->expected, "is online");
 }
 
 TEST(Servers, NamesTheLineAtFault) {
-    for (const char* line : {"stun", "stun a:b", "turn", "sturn a:1", "stun a b", "\x01"}) {
+    for (const char* line : {"stun", "stun a:b", "check", "check https://a/", "turn", "sturn a:1",
+                             "stun a b", "\x01"}) {
         const auto servers = parse_servers("stun a:1\n" + std::string(line) + "\nstun c:1\n");
         ASSERT_FALSE(servers) << line;
         EXPECT_EQ(servers.error().code, Errc::Malformed) << line;
         EXPECT_EQ(servers.error().detail, 2) << line;
     }
+}
+
+TEST(Servers, NamesOnePageToCheck) {
+    const auto servers = parse_servers("check http://a/\ncheck http://b/");
+    ASSERT_FALSE(servers);
+    EXPECT_EQ(servers.error().detail, 2);
 }
 
 TEST(Servers, IsBounded) {

@@ -94,6 +94,32 @@ TEST(Verdict, IsLimitedBehindACarriersNat) {
     EXPECT_EQ(report.verdict.why.rfind("A carrier's NAT", 0), 0U) << report.verdict.why;
 }
 
+TEST(Verdict, OfACarriersNatHangsOnItsMappingAndOnAProof) {
+    auto report = working(M::EndpointIndependent, F::AddressAndPortDependent);
+    report.layers.carrier = {Truth::Yes, Confidence::Proved, ""};
+    EXPECT_EQ(with(report, "apdf"), Direct::Yes) << "invited peers get in";
+    report.mapped.push_back({.opening = OpeningInfo{.proof = Proof::Proved}});
+    EXPECT_EQ(class_of(report), Class::Open) << "a carrier that maps ports";
+    report = working(M::AddressAndPortDependent, F::AddressAndPortDependent);
+    report.layers.carrier = {Truth::Yes, Confidence::Proved, ""};
+    report.v4.ports.pattern = {PortPattern::Sequential, Confidence::Proved, ""};
+    report.v4.ports.one_guess = 0.9;
+    EXPECT_EQ(class_of(report), Class::Hard) << "other customers take the ports in between";
+}
+
+TEST(Verdict, BehindACaptivePortalIsToSignIn) {
+    ProbeReport report;
+    report.v4.status = FamilyReport::Status::Silent;
+    report.captive_portal = {Truth::Yes, Confidence::Proved, ""};
+    judge(report);
+    EXPECT_EQ(report.verdict.value, Class::Unknown);
+    EXPECT_NE(report.verdict.summary.find("Sign in"), std::string::npos);
+    EXPECT_EQ(report.verdict.advice.front().code, "CAPTIVE-PORTAL");
+    auto passing = working(M::EndpointIndependent, F::EndpointIndependent);
+    passing.captive_portal = report.captive_portal;
+    EXPECT_EQ(class_of(passing), Class::Good) << "what gets through gets through";
+}
+
 TEST(Verdict, ThroughAVpnSaysNothingOfTheRouter) {
     for (const auto vpn : {Truth::No, Truth::Yes}) {
         auto report = working(M::EndpointIndependent, F::AddressAndPortDependent);

@@ -29,6 +29,18 @@ const std::vector<Term>& glossary() {
                 "from any port."},
         {"apdf", "Address- and port-dependent filtering: only the very address and port that the "
                  "host has sent to may send back. Common, and no trouble for hole punching."},
+        {"peer", "The other computer that this one wants to talk to, with nothing in between."},
+        {"peer-to-peer", "Between two computers of equals, without a server that passes everything "
+                         "on: calls, games, file sharing."},
+        {"port", "A number, 1 to 65535, that tells one program's traffic at an address from "
+                 "another's. Address and port together are what one sends to."},
+        {"destination", "An address and a port that this host sends to."},
+        {"router", "The box between a network and the next. At home it is the NAT, too."},
+        {"port forwarding",
+         "A router's setting: what comes to this port from outside goes to that "
+         "computer inside. Whether it works, nat-probe prove PORT --no-map says."},
+        {"uninvited", "By somebody whom this host has sent nothing to before."},
+        {"round trip", "The way to a server and back."},
         {"hole punching",
          "Two hosts send to each other at the same time, each to the port at which "
          "a server saw the other. What one sends opens its own NAT for the other."},
@@ -43,8 +55,8 @@ const std::vector<Term>& glossary() {
                  "console: the best of its three kinds."},
         {"good", "Verdict: direct connections with other hosts work, if both want them. Nobody "
                  "reaches this host uninvited."},
-        {"limited", "Verdict: direct connections work with some peers, or only invited ones can "
-                    "ever get in."},
+        {"limited", "Verdict: direct connections work with some peers only; or, behind a carrier's "
+                    "NAT, with those that take part in it, and nobody else can ever be let in."},
         {"hard", "Verdict: direct connections work with few peers. The others need a relay."},
         {"blocked", "Verdict: UDP does not get through at all. As a peer: one in such a network. "
                     "Connections need a relay over TCP."},
@@ -95,7 +107,9 @@ const std::vector<Term>& glossary() {
         {"rewrites", "ALG: an address inside a packet was changed on its way."},
         {"tcp mapping", "The same question as mapping, for TCP connections."},
         {"syn", "The packet by which a TCP connection begins."},
-        {"unsolicited syn",
+        {"unsolicited syn", "The beginning of a TCP connection that nobody asked for; see "
+                            "uninvited tcp."},
+        {"uninvited tcp",
          "What a TCP connection from outside meets that nobody asked for, at a port that a "
          "connection of this host uses: silent is as it should be (RFC 5382 wants silence for six "
          "seconds, so that two hosts can connect to each other at once); reset, unreachable or "
@@ -124,7 +138,10 @@ const std::vector<Term>& glossary() {
         {"mtu", "The largest packet that passes in one piece. Measured by nat-probe mtu."},
         {"fragments", "Pieces of a packet that is too large for a link. Some NATs lose them."},
         {"vpn", "A tunnel to another network. What is diagnosed then is that network's NAT."},
-        {"captive portal", "A network that answers in the name of others until one has logged in."},
+        {"captive portal", "A network, as in hotels and trains, that answers in the name of "
+                           "others until one has opened a web page and signed in. Seen by a page "
+                           "that servers.conf names (check URL), by NetworkManager, or by names "
+                           "that all lead to one address."},
         {"servers", "The STUN servers that were asked. None is believed alone."},
         {"qualified", "Server: it was seen to answer from its other address."},
         {"claims", "Server: it names another address; whether it answers from there is not known."},

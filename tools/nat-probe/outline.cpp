@@ -131,8 +131,9 @@ void add_ports(const FamilyReport& family, std::vector<Line>& lines) {
         for (const auto port : ports.samples) line.evidence += " " + std::to_string(port);
     }
     if (ports.one_guess && ports.pattern.value != PortPattern::Preserving) {
-        line.evidence += "; one guess at the next is right with " + percent(*ports.one_guess) +
-                         ", 256 against 256 with " + percent(*ports.many_guesses);
+        line.evidence += "; a guess at the next one is right with a chance of " +
+                         percent(*ports.one_guess) + ", 256 guesses at 256 of them with " +
+                         percent(*ports.many_guesses);
     }
     lines.push_back(std::move(line));
     if (ports.sockets > 0 && ports.parity_kept != ports.sockets) {
@@ -163,7 +164,7 @@ Section family_section(const FamilyReport& family, const ProbeReport& report, co
             line_of("tcp mapping", family.tcp_mapping, words_of(family.tcp_mapping.value, false)));
     }
     if (is_worth_a_line(family.unsolicited_syn)) {
-        out.lines.push_back(line_of("unsolicited syn", family.unsolicited_syn,
+        out.lines.push_back(line_of("uninvited tcp", family.unsolicited_syn,
                                     words_of(family.unsolicited_syn.value)));
     }
     return out;
@@ -187,8 +188,9 @@ Section path_section(const ProbeReport& report, Placeholders& names) {
                              "", ""});
     }
     if (report.vpn.value == Truth::Yes) out.lines.push_back(line_of("vpn", report.vpn, "yes"));
-    if (report.captive_portal.value == Truth::Yes)
-        out.lines.push_back(line_of("captive portal", report.captive_portal, "yes"));
+    const auto& portal = report.captive_portal;
+    if (portal.value == Truth::Yes || portal.value == Truth::Suspected)
+        out.lines.push_back(line_of("captive portal", portal, text(to_string(portal.value))));
     return out;
 }
 

@@ -52,6 +52,15 @@ int show(const Options& options, const ProbeReport& report, const Measured& meas
     return exit_code;
 }
 
+/// No report: never one of the numbers that stand for a verdict. A settings file that cannot be
+/// read is the user's own word, as the command line is.
+int exit_code_of_failure(const natterjack::Error& error) {
+    using natterjack::Errc;
+    if (error.code == Errc::Malformed || error.code == Errc::TooLarge) return tool_support::kUsage;
+    const int code = tool_support::exit_code_of(error);
+    return code < tool_support::kUsage ? tool_support::kInternal : code;
+}
+
 /// One look after the other, or one alone.
 class Watch {
 public:
@@ -113,7 +122,7 @@ private:
         runner_.hush();
         if (!result) {
             std::cerr << "nat-probe: " << result.error().message << '\n';
-            exit_code_ = tool_support::exit_code_of(result.error());
+            exit_code_ = exit_code_of_failure(result.error());
         } else {
             exit_code_ = show(options_, *result, measured);
         }

@@ -156,6 +156,8 @@ struct ServerReport {
     std::optional<Endpoint> endpoint; ///< Empty: the name does not resolve.
     bool answered = false;
     bool tcp = false; ///< It took a TCP connection.
+    /// Somebody takes its TCP connections, and does not speak STUN.
+    bool stranger_answers = false;
     /// At least; the first transmission's when no packet was lost.
     std::chrono::microseconds round_trip{0};
     std::optional<Endpoint> other; ///< The other address and port that it names, if any.
