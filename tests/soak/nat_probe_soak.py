@@ -47,7 +47,7 @@ def wrong(spec, facts, fact):
 
 def soak(spec, runs):
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        labs = [pool.submit(lab.inside, ["--nat", f"{spec},{LINK}", "--seed", str(seed)], look, spec)
+        labs = [pool.submit(lab.inside, ["--nat", f"{spec},{LINK}", "--seed", str(seed)], look, spec, timeout=300)
                 for seed in range(1, runs + 1)]
         return [each.result() for each in labs]
 
