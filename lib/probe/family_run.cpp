@@ -38,7 +38,7 @@ std::optional<IpAddress> most_common(const std::vector<SeenFrom>& seen) {
 FamilyRun::FamilyRun(Loop loop, Setup setup, std::vector<Target> targets, FamilyReport& report,
                      std::vector<ServerReport>& servers, Hooks hooks)
     : loop_(std::move(loop)),
-      setup_(setup),
+      setup_(std::move(setup)),
       targets_(std::move(targets)),
       report_(report),
       servers_(servers),
