@@ -4,6 +4,7 @@
 /// them are measured alike: marks of time, lines from the peer, a flood and its meter.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -65,10 +66,10 @@ inline void read_lines(std::function<void(const std::string&)> line) {
         STDIN_FILENO, G_IO_IN,
         [](gint fd, GIOCondition, gpointer data) -> gboolean {
             auto& self = *static_cast<Reader*>(data);
-            char bytes[4096];
-            const auto size = ::read(fd, bytes, sizeof(bytes));
+            std::array<char, 4096> bytes{};
+            const auto size = ::read(fd, bytes.data(), bytes.size());
             if (size <= 0) return G_SOURCE_REMOVE;
-            self.pending.append(bytes, static_cast<std::size_t>(size));
+            self.pending.append(bytes.data(), static_cast<std::size_t>(size));
             for (auto end = self.pending.find('\n'); end != std::string::npos;
                  end = self.pending.find('\n')) {
                 const auto whole = self.pending.substr(0, end);

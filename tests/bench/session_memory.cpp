@@ -4,6 +4,7 @@
 // prints memory, descriptors and threads as a line of JSON. What the first pair loads and sets up
 // is not counted.
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -65,7 +66,7 @@ public:
     [[nodiscard]] const std::string& error() const { return error_; }
 
 private:
-    void make(int end, const PeerOptions& options) {
+    void make(std::size_t end, const PeerOptions& options) {
         auto session = PeerSession::create(
             Loop::on(nullptr), options,
             {.send =
@@ -90,7 +91,7 @@ private:
     int connected_ = 0;
     std::string error_;
     std::vector<Channel> channels_;
-    std::optional<PeerSession> sessions_[2];
+    std::array<std::optional<PeerSession>, 2> sessions_;
 };
 
 class Crowd {
