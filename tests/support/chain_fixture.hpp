@@ -27,6 +27,12 @@ protected:
                 .keeper_of = LeaseKeeper::of};
     }
 
+    /// Before the network of the test goes.
+    void TearDown() override {
+        result_.reset();
+        attempt_ = {};
+    }
+
     /// Waits for the answer, which result_ then holds.
     void open(OpenRequest request,
               std::vector<Strategy> strategies = {Strategy::Igd, Strategy::Pcp, Strategy::NatPmp}) {
