@@ -31,6 +31,7 @@ std::string TcpProof::name() const {
 }
 
 void TcpProof::start(TimePoint now) {
+    asked_ = now;
     client_.start(now);
     drain(now);
 }
@@ -74,7 +75,7 @@ void TcpProof::handle_control(TimePoint now, ByteView bytes) {
 void TcpProof::handle_data_open(TimePoint now) {
     if (phase_ != Phase::OpeningData) return;
     phase_ = Phase::Binding;
-    bind_.emplace(client_.bind_request(connection_, now + kTokenLimit));
+    bind_.emplace(client_.bind_request(connection_, now + token_limit()));
     bind_->start(now);
     drain(now);
 }
@@ -150,7 +151,7 @@ void TcpProof::drain(TimePoint now) {
         return;
     }
     phase_ = Phase::AwaitingToken;
-    limit_ = now + kTokenLimit;
+    limit_ = now + token_limit();
     data_outbox_.emplace_back(options_.token.begin(), options_.token.end());
 }
 
@@ -162,6 +163,7 @@ void TcpProof::take(TimePoint now, const TurnClient::Event& event) {
     } else if (const auto* permitted = std::get_if<TurnClient::Permitted>(&event)) {
         if (phase_ == Phase::Preparing) {
             phase_ = Phase::Ready;
+            pace_ = std::chrono::duration_cast<Duration>(now - asked_);
         } else if (permitted->peer == options_.server.address && control_ == Control::Permitting) {
             control_ = Control::Connecting;
             client_.connect(now, options_.server);
@@ -175,7 +177,7 @@ void TcpProof::take(TimePoint now, const TurnClient::Event& event) {
         patience_.reset();
         connection_ = connected->id;
         phase_ = options_.application_listens ? Phase::Confirming : Phase::OpeningData;
-        if (phase_ == Phase::OpeningData) limit_ = now + kTokenLimit;
+        if (phase_ == Phase::OpeningData) limit_ = now + token_limit();
     } else if (const auto* refused = std::get_if<TurnClient::Refused>(&event)) {
         take_refusal(now, *refused);
     } else if (const auto* failed = std::get_if<TurnClient::Failed>(&event)) {

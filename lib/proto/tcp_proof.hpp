@@ -4,6 +4,7 @@
 /// Sans-IO.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <memory>
@@ -34,7 +35,8 @@ public:
     static constexpr Duration kPatience{1200};
     /// The server's kernel repeats its SYN after one and after three seconds; then it is enough.
     static constexpr Duration kConnectLimit{3300};
-    /// For the second connection to the server, and for the token to arrive.
+    /// At least, for the second connection to the server, and for the token to arrive: two round
+    /// trips each, and the allocation took three.
     static constexpr Duration kTokenLimit{1500};
 
     struct Options {
@@ -94,6 +96,7 @@ private:
     /// Whether the server can connect to anything.
     enum class Control { Untried, Permitting, Connecting, Works, Fails };
 
+    [[nodiscard]] Duration token_limit() const { return std::max(kTokenLimit, 2 * pace_); }
     void drain(TimePoint now);
     void take(TimePoint now, const TurnClient::Event& event);
     void take_refusal(TimePoint now, const TurnClient::Refused& refused);
@@ -122,6 +125,7 @@ private:
     UnsolicitedSyn answer_ = UnsolicitedSyn::Unknown; // to the last of them
     bool pending_ = false;                            // one is under way
     TimePoint asked_;
+    Duration pace_{0};                  // from the first question until it was ready
     std::optional<TimePoint> patience_; // ends, while connecting
     std::optional<TimePoint> limit_;    // of the phase
     std::optional<ProofVerdict> result_;
