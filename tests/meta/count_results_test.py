@@ -41,7 +41,7 @@ class CountResults(unittest.TestCase):
             lines = ["project('p')", "python = find_program('python3')"]
             for kind, protocol in tests.items():
                 lines.append(f"test('{kind}', python, args: [files('program.py'), '{kind}'], protocol: '{protocol}', "
-                             f"suite: 'unit', timeout: 1)")
+                             f"suite: 'unit', timeout: 4)")
             (source / "meson.build").write_text("\n".join(lines))
             (source / "program.py").write_text(PROGRAM)
             subprocess.run(["meson", "setup", source / "build", source], check=True, stdout=subprocess.DEVNULL)

@@ -212,7 +212,8 @@ void MapOperation::refused(std::uint16_t port, const soap::Fault& fault) {
         session().only_permanent = true;
         leases_ = {kPermanent};
         return add(port);
-    case kOnlyAnyRemoteHost: return fail(cannot_restrict("this gateway's UPnP"));
+    case kOnlyAnyRemoteHost:
+        return fail(remote_host_.empty() ? error : cannot_restrict("this gateway's UPnP"));
     case kInvalidArgs: return next_lease() ? add(port) : fail(error);
     case kInvalidAction:
     case kOptionalActionNotImplemented:
