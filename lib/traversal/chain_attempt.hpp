@@ -96,6 +96,7 @@ private:
     void note_failure(Stage& stage, const Error& error);
     [[nodiscard]] MappingRequest request_for(const Stage& stage) const;
     [[nodiscard]] Appraisal appraisal() const;
+    [[nodiscard]] StartProof repeated_proof() const;
     [[nodiscard]] OpeningState::Parts opening_parts() const;
     [[nodiscard]] Lease lease_of(std::size_t index);
     [[nodiscard]] Story story() const;

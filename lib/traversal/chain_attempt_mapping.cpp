@@ -273,11 +273,34 @@ Appraisal ChainAttempt::appraisal() const {
     };
 }
 
+// While the opening lives.
+StartProof ChainAttempt::repeated_proof() const {
+    if (!request_.prove || request_.internal_address) return nullptr;
+    return
+        [loop = loop_, transport = request_.transport, stun = stun_servers_, turn = turn_servers_,
+         around = around_](const Path& path, const Mapping& mapping, TimePoint deadline,
+                           std::function<void(ProofVerdict)> handler) -> std::shared_ptr<void> {
+            if (reach_of(mapping.external.address, around->seen) != Reach::Anyone) return nullptr;
+            auto prover = std::make_shared<Prover>(loop,
+                                                   Prover::Request{.transport = transport,
+                                                                   .internal = mapping.internal,
+                                                                   .interface = path.interface,
+                                                                   .application_only = true,
+                                                                   .stun = stun,
+                                                                   .turn = turn},
+                                                   deadline);
+            prover->prove(mapping.external, std::move(handler));
+            return prover;
+        };
+}
+
 OpeningState::Parts ChainAttempt::opening_parts() const {
-    const auto relocate = [loop = loop_, strategies = strategies_, parts = parts_,
-                           request = request_,
-                           purpose = purpose_](const std::shared_ptr<OpeningState>& opening,
-                                               const Mapping& former) -> std::shared_ptr<void> {
+    const auto relocate =
+        [loop = loop_, strategies = strategies_, parts = parts_, request = request_,
+         purpose = purpose_](const std::shared_ptr<OpeningState>& opening, const Mapping& former,
+                             std::optional<Strategy> avoided) -> std::shared_ptr<void> {
+        auto others = strategies;
+        if (avoided) others.erase(std::find(others.begin(), others.end(), *avoided));
         auto again = request;
         if (auto share = purpose.share) {
             if (const auto network = parts.read_network()) {
@@ -287,8 +310,7 @@ OpeningState::Parts ChainAttempt::opening_parts() const {
         again.prove = false; // the application has the port by now
         // The same number outside as before, if it can be had.
         if (!again.any_external_port) again.external_port = former.external.port;
-        auto attempt =
-            std::make_shared<ChainAttempt>(loop, strategies, parts, again, nullptr, purpose);
+        auto attempt = std::make_shared<ChainAttempt>(loop, others, parts, again, nullptr, purpose);
         attempt->start_again(opening, former);
         return {attempt.get(), [attempt](void*) { attempt->cancel(); }};
     };
@@ -296,6 +318,8 @@ OpeningState::Parts ChainAttempt::opening_parts() const {
             .journal = parts_.journal,
             .keeper = keeper_,
             .relocate = relocate,
+            .strategies = strategies_,
+            .prove = repeated_proof(),
             .network = request_.network,
             .share = purpose_.share,
             .check_interval = request_.check_interval};

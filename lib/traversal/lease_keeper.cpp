@@ -116,7 +116,7 @@ LeaseKeeper::Id LeaseKeeper::enroll(Client& client, const Path& path, const Mapp
     const Id id = next_id_++;
     members_[id] = {&client, key};
     group->board.add(id, now, mapping.lifetime, cost_of(mapping));
-    learn(*group, mapping);
+    learn(key, *group, mapping);
     wake(key, *group);
     return id;
 }
@@ -151,16 +151,20 @@ void LeaseKeeper::hurry(Id id) {
 void LeaseKeeper::granted(Id id, const Mapping& mapping) {
     const Key key = members_.at(id).group;
     Group& group = *groups_.at(key);
+    const bool was_silent = group.board.is_gateway_silent();
     group.board.granted(id, net::now(), mapping.lifetime);
-    learn(group, mapping);
+    if (was_silent) tell_of_suspicion(key);
+    learn(key, group, mapping);
     wake(key, group);
 }
 
 void LeaseKeeper::stands(Id id, const Mapping& mapping) {
     const Key key = members_.at(id).group;
     Group& group = *groups_.at(key);
+    const bool was_silent = group.board.is_gateway_silent();
     group.board.stands(id, net::now());
-    learn(group, mapping);
+    if (was_silent) tell_of_suspicion(key);
+    learn(key, group, mapping);
     wake(key, group);
 }
 
@@ -176,7 +180,7 @@ void LeaseKeeper::failed(Id id, const Error& error) {
 }
 
 // What one lease shows about all of its gateway's.
-void LeaseKeeper::learn(Group& group, const Mapping& mapping) {
+void LeaseKeeper::learn(const Key& key, Group& group, const Mapping& mapping) {
     const auto now = net::now();
     bool lost = mapping.restored;
     if (mapping.epoch && mapping.strategy == Strategy::Pcp) {
@@ -190,7 +194,22 @@ void LeaseKeeper::learn(Group& group, const Mapping& mapping) {
         lost = lost || (before != group.external.end() && before->second != address);
         group.external[mapping.strategy] = address;
     }
-    if (lost) group.board.suspect(now, LeaseBoard::kSpread);
+    if (!lost) return;
+    group.board.suspect(now, LeaseBoard::kSpread);
+    tell_of_suspicion(key);
+}
+
+void LeaseKeeper::tell_of_suspicion(const Key& key) {
+    for (const auto& [id, member] : members_) {
+        if (member.group == key) member.client->suspect();
+    }
+}
+
+void LeaseKeeper::revived(Id id, Strategy strategy) {
+    const Key key = members_.at(id).group;
+    for (const auto& [other, member] : members_) {
+        if (other != id && member.group == key) member.client->neighbour_revived(strategy);
+    }
 }
 
 void LeaseKeeper::handle_announcement(const Path& path, const Announcement& heard) {
@@ -219,6 +238,7 @@ void LeaseKeeper::handle_announcement(const Path& path, const Announcement& hear
 
 void LeaseKeeper::suspect(const Key& key, Group& group, Duration spread) {
     group.board.suspect(net::now(), spread);
+    tell_of_suspicion(key);
     wake(key, group);
 }
 

@@ -47,6 +47,11 @@ public:
         /// Addresses or routes have changed. True: the way that the lease was made on is gone and
         /// there is another; look() is to follow, and then finds it.
         [[nodiscard]] virtual bool has_lost_its_way(const net::Network& network) = 0;
+        /// Something may have happened to the gateway, beside what look() finds out.
+        virtual void suspect() = 0;
+        /// A mapping that \a strategy made on the same gateway was dead although the gateway listed
+        /// it, and works since it was deleted and made again.
+        virtual void neighbour_revived(Strategy strategy) = 0;
     };
 
     /// What the keeper perceives; a test does without.
@@ -74,6 +79,8 @@ public:
     void stands(Id id, const Mapping& mapping);
     /// Silence, or a no.
     void failed(Id id, const Error& error);
+    /// See Client::neighbour_revived().
+    void revived(Id id, Strategy strategy);
 
     /// The network is as \a network now.
     void handle_network(const net::Network& network);
@@ -120,8 +127,9 @@ private:
 
     void pump(const Key& key);
     void wake(const Key& key, Group& group);
-    void learn(Group& group, const Mapping& mapping);
+    void learn(const Key& key, Group& group, const Mapping& mapping);
     void suspect(const Key& key, Group& group, Duration spread);
+    void tell_of_suspicion(const Key& key);
     void start_watching();
     void flush();
     void sweep_now(const Path& path, const Journal& journal,

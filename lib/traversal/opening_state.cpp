@@ -14,6 +14,8 @@ namespace {
 // How long one renewal may take. Shorter than LeaseSchedule::kMinInterval, so that they never
 // overlap.
 constexpr Duration kRenewalLimit{3500};
+// How long a deletion is waited for when what replaces the mapping comes next.
+constexpr Duration kClearLimit{1000};
 
 bool is_same_way(const OpeningInfo& a, const OpeningInfo& b) {
     return a.external == b.external && a.internal == b.internal && a.strategy == b.strategy &&
@@ -29,6 +31,12 @@ bool looks_the_same(const OpeningInfo& a, const OpeningInfo& b) {
 
 OpeningState::OpeningState(Loop loop, OpeningInfo info, Parts parts)
     : loop_(std::move(loop)), parts_(std::move(parts)), info_(std::move(info)) {
+    if (!parts_.prove) return;
+    proof_watch_ =
+        std::make_unique<ProofWatch>(loop_, parts_.prove, parts_.check_interval,
+                                     [this](const ProofVerdict& verdict, ProofSchedule::Step step) {
+                                         handle_proof(verdict, step);
+                                     });
 }
 
 OpeningState::~OpeningState() {
@@ -37,9 +45,11 @@ OpeningState::~OpeningState() {
 
 void OpeningState::start(Lease lease) {
     lease_ = std::move(lease);
+    made_at_ = net::now();
     hold_session();
     write_journal();
     enroll();
+    settle_proof(info().proof);
 }
 
 void OpeningState::hold_session() {
@@ -86,11 +96,63 @@ MappingRequest OpeningState::renewal() const {
 }
 
 void OpeningState::renew() {
-    if (homeless_) {
-        look_for_another_way();
+    if (run_errand()) return;
+    if (is_due_afresh()) {
+        remake();
     } else {
         ask_again(false);
     }
+}
+
+bool OpeningState::run_errand() {
+    if (homeless_) {
+        look_for_another_way();
+    } else if (errand_ == Errand::Leave) {
+        leave();
+    } else if (errand_ == Errand::Remake) {
+        remake();
+    } else {
+        return false;
+    }
+    return true;
+}
+
+// As the keeper's next task, so that the gateway gets no more than it may at a time.
+void OpeningState::run(Errand errand) {
+    if (!enrolled_) return; // on the move, and then it is another mapping
+    errand_ = errand;
+    parts_.keeper->hurry(*enrolled_);
+}
+
+bool OpeningState::is_due_afresh() const {
+    return lease_.mapping.strategy == Strategy::Igd &&
+           net::now() >= made_at_ + parts_.afresh_interval && info().proof != Proof::Proved;
+}
+
+void OpeningState::remake() {
+    busy_ = true;
+    errand_ = Errand::None;
+    lease_.mapper->unmap(
+        lease_.mapping, net::now() + kClearLimit, [this](const Result<void>& /*whatever*/) {
+            lease_.mapper->map(
+                renewal(), net::now() + kRenewalLimit - kClearLimit, [this](Result<Mapping> made) {
+                    if (made) {
+                        made->restored = false; // says nothing about the gateway's other entries
+                        made_at_ = net::now();
+                    }
+                    if (proof_watch_) proof_watch_->remade();
+                    handle_renewal(std::move(made), false);
+                });
+        });
+}
+
+// The other strategies may write into the very same table, so the dead one goes first.
+void OpeningState::leave() {
+    busy_ = true;
+    lease_.mapper->unmap(lease_.mapping, net::now() + kClearLimit,
+                         [this](const Result<void>& /*whatever*/) {
+                             look_for_another_way(lease_.mapping.strategy);
+                         });
 }
 
 void OpeningState::ask_again(bool restored) {
@@ -101,7 +163,7 @@ void OpeningState::ask_again(bool restored) {
 }
 
 void OpeningState::look() {
-    if (homeless_) return look_for_another_way();
+    if (run_errand()) return;
     busy_ = true;
     lease_.mapper->check(renewal(), net::now() + kRenewalLimit,
                          [this](Result<Mapping> result) { handle_look(std::move(result)); });
@@ -110,6 +172,7 @@ void OpeningState::look() {
 void OpeningState::handle_look(Result<Mapping> result) {
     const auto self = shared_from_this(); // a handler may destroy the opening
     busy_ = false;
+    if (!enrolled_) return; // released meanwhile
     if (!result) {
         // The gateway has it no more, or leads it elsewhere.
         const bool gone =
@@ -129,6 +192,7 @@ void OpeningState::handle_look(Result<Mapping> result) {
 void OpeningState::handle_renewal(Result<Mapping> result, bool restored) {
     const auto self = shared_from_this(); // a handler may destroy the opening
     busy_ = false;
+    if (!enrolled_) return; // released meanwhile
     if (result) {
         result->restored = result->restored || restored;
         parts_.keeper->granted(*enrolled_, *result);
@@ -179,9 +243,9 @@ bool OpeningState::has_lost_its_way(const net::Network& network) {
     return true;
 }
 
-void OpeningState::look_for_another_way() {
+void OpeningState::look_for_another_way(std::optional<Strategy> avoided) {
     busy_ = true;
-    relocation_ = parts_.relocate(shared_from_this(), lease_.mapping);
+    relocation_ = parts_.relocate(shared_from_this(), lease_.mapping, avoided);
 }
 
 void OpeningState::settle_in(Lease lease, Appraisal appraise, const Story& story) {
@@ -194,6 +258,8 @@ void OpeningState::settle_in(Lease lease, Appraisal appraise, const Story& story
     if (parts_.share && lease.path.source != lease_.path.source) close_former_pinhole(former);
     if (const auto id = std::exchange(enrolled_, std::nullopt)) parts_.keeper->depart(*id);
     lease_ = std::move(lease);
+    made_at_ = net::now();
+    errand_ = Errand::None;
     hold_session();
     parts_.appraise = std::move(appraise);
     {
@@ -217,6 +283,7 @@ void OpeningState::could_not_move(const Error& error) {
     busy_ = false;
     const auto ended = std::exchange(relocation_, nullptr); // it is calling
     parts_.keeper->failed(*enrolled_, error);
+    if (errand_ == Errand::Leave) run(Errand::Remake); // what was given up for nothing
 }
 
 // A mapping was made or renewed, or looked at: tell what changed.
@@ -227,15 +294,18 @@ void OpeningState::take(Mapping mapping) {
     after.gateway = mapping.gateway;
     after.internal = mapping.internal;
     parts_.appraise(mapping, after);
+    if (mapping.restored) made_at_ = net::now();
     const bool renewed = mapping.granted_at != lease_.mapping.granted_at ||
                          mapping.external != lease_.mapping.external ||
                          mapping.control_url != lease_.mapping.control_url;
-    if (!is_same_way(before, after)) {
+    const bool another = !is_same_way(before, after);
+    if (another) {
         after.proof = Proof::Claimed; // what was proved was another
         after.proof_level = ProofLevel::None;
         after.proof_evidence.clear();
     }
     lease_.mapping = std::move(mapping);
+    if (another) settle_proof(Proof::Claimed);
     if (renewed || !is_journalled_) write_journal();
     {
         const std::lock_guard lock(mutex_);
@@ -244,6 +314,44 @@ void OpeningState::take(Mapping mapping) {
     homeless_ = false;
     const bool back = std::exchange(lost_, false);
     if (back || !looks_the_same(before, after)) report(Opening::Change::Moved, before);
+}
+
+void OpeningState::settle_proof(Proof proof) {
+    if (proof_watch_) proof_watch_->settled(lease_.path, lease_.mapping, proof);
+}
+
+void OpeningState::suspect() {
+    if (proof_watch_) proof_watch_->suspect();
+}
+
+void OpeningState::neighbour_revived(Strategy strategy) {
+    if (strategy != lease_.mapping.strategy) return;
+    if (!proof_watch_) return run(Errand::Remake); // nobody can say whether it is dead as well
+    doubted_ = true;
+    suspect();
+}
+
+void OpeningState::handle_proof(const ProofVerdict& verdict, ProofSchedule::Step step) {
+    const auto self = shared_from_this(); // a handler may destroy the opening
+    if (phase_ != Phase::Open) return;
+    const auto before = info();
+    if (verdict.proof != Proof::Claimed) { // else what was known holds
+        const std::lock_guard lock(mutex_);
+        info_.proof = verdict.proof;
+        info_.proof_level = verdict.level;
+        info_.proof_evidence = verdict.evidence;
+    }
+    const bool doubted = std::exchange(doubted_, false) && verdict.proof == Proof::Claimed;
+    if (doubted || step == ProofSchedule::Step::Remake) run(Errand::Remake);
+    const bool has_others =
+        std::any_of(parts_.strategies.begin(), parts_.strategies.end(), [this](Strategy each) {
+            return is_a_gateways(each) && each != lease_.mapping.strategy;
+        });
+    if (step == ProofSchedule::Step::Leave && has_others) run(Errand::Leave);
+    if (enrolled_ && proof_watch_->has_mended()) {
+        parts_.keeper->revived(*enrolled_, lease_.mapping.strategy);
+    }
+    if (!looks_the_same(before, info())) report(Opening::Change::Moved, before);
 }
 
 void OpeningState::appraise_again() {
@@ -309,6 +417,7 @@ void OpeningState::close(std::function<void(Result<void>)> done) {
     if (phase_ == Phase::Closing) return;
     phase_ = Phase::Closing;
     dismiss();
+    proof_watch_.reset();
     relocation_.reset();
     attached_.reset();
     std::ignore = take_session(); // nobody will
@@ -338,6 +447,7 @@ void OpeningState::release() {
     if (phase_ != Phase::Open) return;
     phase_ = Phase::Released;
     dismiss();
+    proof_watch_.reset();
     relocation_.reset();
     attached_.reset();
     write_journal();

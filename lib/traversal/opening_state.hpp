@@ -18,6 +18,7 @@
 #include "traversal/address_share.hpp"
 #include "traversal/journal.hpp"
 #include "traversal/lease_keeper.hpp"
+#include "traversal/proof_watch.hpp"
 
 namespace natterjack {
 
@@ -36,8 +37,10 @@ using Appraisal = std::function<void(const Mapping& mapping, OpeningInfo& info)>
 
 /// Starts the search for another way, which ends in a call of settle_in() or could_not_move()
 /// unless what it returns is dropped before.
-using Relocation = std::function<std::shared_ptr<void>(const std::shared_ptr<OpeningState>& opening,
-                                                       const Mapping& former)>;
+/// Never by \a avoided.
+using Relocation =
+    std::function<std::shared_ptr<void>(const std::shared_ptr<OpeningState>& opening,
+                                        const Mapping& former, std::optional<Strategy> avoided)>;
 
 /// Shared by the Opening and by the work under way for it. Belongs to the loop's thread, but for
 /// info(), on_changed() and abandon().
@@ -50,9 +53,15 @@ public:
         Journal journal;
         std::shared_ptr<LeaseKeeper> keeper;
         Relocation relocate;
+        std::vector<Strategy> strategies;  ///< That relocate may use.
+        StartProof prove;                  ///< Empty: nobody wants the opening tried from outside.
         NetworkChoice network;             ///< Which ways would do.
         std::optional<AddressShare> share; ///< By IPv6: says so instead.
         Duration check_interval{60000};    ///< See OpenRequest.
+        /// A UPnP mapping that nobody tries from outside is deleted and made again so often, on its
+        /// renewal. Gateways are known that list one, accept its renewal and forward nothing for a
+        /// month; the gap costs a few milliseconds.
+        Duration afresh_interval{60 * 60 * 1000};
     };
 
     OpeningState(Loop loop, OpeningInfo info, Parts parts);
@@ -91,13 +100,25 @@ public:
     void look() override;
     void lapse() override;
     [[nodiscard]] bool has_lost_its_way(const net::Network& network) override;
+    void suspect() override;
+    void neighbour_revived(Strategy strategy) override;
 
 private:
+    /// What the next task of the keeper is for, other than its name says.
+    enum class Errand : std::uint8_t { None, Remake, Leave };
+
     void hold_session();
     void enroll();
     void dismiss();
+    [[nodiscard]] bool run_errand();
+    [[nodiscard]] bool is_due_afresh() const;
+    void run(Errand errand);
     void ask_again(bool restored);
-    void look_for_another_way();
+    void remake();
+    void leave();
+    void look_for_another_way(std::optional<Strategy> avoided = {});
+    void settle_proof(Proof proof);
+    void handle_proof(const ProofVerdict& verdict, ProofSchedule::Step step);
     void handle_renewal(Result<Mapping> result, bool restored);
     void handle_look(Result<Mapping> result);
     [[nodiscard]] MappingRequest renewal() const;
@@ -120,6 +141,10 @@ private:
     bool busy_ = false; // a renewal or a move is under way
     bool lost_ = false;
     bool is_journalled_ = false;
+    TimePoint made_at_{}; // not only renewed
+    Errand errand_ = Errand::None;
+    std::unique_ptr<ProofWatch> proof_watch_; // when there are proofs
+    bool doubted_ = false;                    // unless a proof says that it works, it is made again
     /// There is no use in asking where the lease came from: the next task looks for another way.
     bool homeless_ = false;
     std::shared_ptr<void> relocation_; // under way

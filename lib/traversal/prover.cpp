@@ -66,6 +66,9 @@ Result<void> Prover::listen() {
             loop_, at, [this](std::unique_ptr<net::TcpStream> stream, const Endpoint& from) {
                 take(std::move(stream), from);
             });
+        if (listener && request_.application_only) {
+            return Error{Errc::NotFound, "nobody listens at " + at.to_string()};
+        }
         if (listener) {
             tcp_listener_ = *std::move(listener);
         } else if (listener.error().code == Errc::Conflict) {

@@ -30,6 +30,8 @@ public:
         /// Where the mapping is expected outside; 0: there will be none, or there is one already,
         /// and nothing that gets in now is suspicious.
         std::uint16_t early_port = 0;
+        /// TCP: nothing is tried while the application does not listen, and its port is never held.
+        bool application_only = false;
         std::vector<HostPort> stun;
         std::vector<TurnServer> turn;
         Duration connect_limit{0}; ///< TCP: how long a server tries; 0: as long as proofs need.

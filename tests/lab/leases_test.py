@@ -177,8 +177,26 @@ def short_lease(*arguments):
     return end(keeper, out)
 
 
+def dead():
+    """The gateway lists and renews what it forwards no more; only the relay outside can tell."""
+    leases.private_journal()
+    server = leases.listens()
+    keeper = Keep("--via", "igd", "--check", "1", "--prove", "--turn", os.environ["NATLAB_TURN_TCP"],
+                  protocol="both")
+    proofs = [keeper.wait_for("opened")["mappings"][0]["proof"] for _ in range(2)]
+    address, port = leases.external_of(keeper.events[0])
+    datagrams = leases.takes_datagrams()  # from now on UDP cannot be tried, as the port is in use
+    lab.change("flush", "router-a")
+    flushed_at = time.monotonic()
+    out = {"proofs": proofs, "listed": sorted(leases.listed()),
+           "told": [keeper.wait_for("moved")["mappings"][0]["proof"] for _ in range(2)],
+           "reachable after": leases.until_reachable(server, address, port, flushed_at),
+           "datagrams": leases.until_datagram(datagrams, address, port)}
+    return end(keeper, out)
+
+
 FUNCTIONS = (rebooted, flushed, readdressed, host_moved, killed, orphaned, two_keepers, taken_over,
-             hooked, short_lease)
+             hooked, short_lease, dead)
 
 FAULTS = {
     # name: (function, its arguments)
@@ -193,7 +211,8 @@ FAULTS = {
 
 
 def in_lab(function, *arguments):
-    return lab.inside(["--nat", "home", "--no-servers"], function, *arguments, timeout=110)
+    servers = [] if function is dead else ["--no-servers"]
+    return lab.inside(["--nat", "home", *servers], function, *arguments, timeout=110)
 
 
 def run_faults(pool):
@@ -226,7 +245,7 @@ if __name__ == "__main__":
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(4) as pool:
         faults = run_faults(pool)
         rest = {function.__name__: pool.submit(in_lab, function)
-                for function in (orphaned, two_keepers, taken_over, hooked, short_lease)}
+                for function in (dead, orphaned, two_keepers, taken_over, hooked, short_lease)}
         for name, future in faults.items():
             check(t, name, future.result())
         for via in ("igd", "pcp", "nat-pmp"):
@@ -238,6 +257,12 @@ if __name__ == "__main__":
             seen = faults[f"keeper killed and started again, by {via}"].result()
             t.equal([seen["between"], seen["same"]], [1, True],
                     f"keeper killed, by {via}: the next one takes the mapping over")
+
+        seen = rest["dead"].result()
+        check(t, "listed but dead", seen)
+        t.equal([seen["proofs"], seen["told"]], [["proved", "proved"], ["refuted", "proved"]],
+                "listed but dead: tried again from outside, made again, and told")
+        t.check(seen["datagrams"], "listed but dead: so is the neighbour that cannot be tried", seen)
 
         seen = rest["orphaned"].result()
         t.equal(list(seen["listed"]), [f"tcp {PORT + 1}"], "orphan: the next run removes it")

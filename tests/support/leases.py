@@ -103,6 +103,25 @@ def until_reachable(server, address, port, since, patience=PATIENCE):
     return None
 
 
+def takes_datagrams(port=PORT):
+    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiver.bind(("", port))
+    return receiver
+
+
+def until_datagram(receiver, address, port, patience=PATIENCE):
+    """True once a datagram from outside arrives at `receiver`."""
+    with lab.node("outside"):
+        sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with sender:
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            sender.sendto(b"knock", (address, port))
+            if select.select([receiver], [], [], 0.2)[0]:
+                return True
+    return False
+
+
 def description_url():
     """Where the gateway describes itself; None while it does not answer."""
     search = ("M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\n"

@@ -74,6 +74,10 @@ struct OpenRequest {
     /// The library listens on \a port itself while it tries, so open() comes before the application
     /// binds a UDP port. A TCP port may be in use: then a connection is made, and nothing is sent
     /// into it. It takes about three round trips to a server; some 4 s to refute a mapping.
+    ///
+    /// While the opening lives the proof is repeated, every ten check_intervals and when something
+    /// has happened to the gateway, where the port allows it: a UDP port that is free, a TCP port
+    /// at which the application listens. A mapping that is dead is deleted and made again.
     bool prove = false;
     /// For the proof: as PeerOptions::turn_servers, "turn:USER:PASSWORD@HOST:PORT?transport=udp" or
     /// "tcp". Empty: those of `servers.conf`.
