@@ -58,6 +58,7 @@ void LeaseBoard::stands(Id id, TimePoint now) {
 void LeaseBoard::refused(Id id, TimePoint now) {
     Lease& lease = leases_.at(id);
     lease.schedule.failed(now, random_());
+    lease.quiet_until = now + kRefusalPause;
     settle(id, lease, now);
 }
 
@@ -75,7 +76,10 @@ void LeaseBoard::silent(Id id, TimePoint now) {
 void LeaseBoard::settle(Id id, Lease& lease, TimePoint now) {
     end_task(lease);
     lease.suspected = std::exchange(lease.again, false);
-    plan(id, lease, lease.suspected ? now : *lease.schedule.next());
+    const auto next = lease.schedule.is_lost(now)
+                          ? std::max(*lease.schedule.next(), lease.quiet_until)
+                          : *lease.schedule.next();
+    plan(id, lease, lease.suspected ? now : next);
     answered(now);
 }
 
@@ -105,6 +109,13 @@ void LeaseBoard::suspect(TimePoint now, Duration spread) {
         due_.erase({lease.due, id});
         plan(id, lease, std::min(lease.due, now + scaled(spread, random_())));
     }
+}
+
+void LeaseBoard::glance(TimePoint now) {
+    const auto soonest = glanced_ ? std::max(now, *glanced_ + kMinPause) : now;
+    glanced_ = soonest;
+    if (look_) look_ = std::min(*look_, soonest);
+    if (retry_) retry_ = std::min(*retry_, soonest);
 }
 
 void LeaseBoard::hurry(Id id, TimePoint now) {
@@ -152,7 +163,7 @@ std::optional<LeaseBoard::Action> LeaseBoard::poll(TimePoint now) {
     }
     if (look_ && *look_ <= now) {
         look_ = next_look(now);
-        if (const auto id = next_to_look_at()) {
+        if (const auto id = next_to_look_at(now)) {
             looked_at_ = *id;
             return begin(*id, Task::Look, now);
         }
@@ -197,13 +208,15 @@ void LeaseBoard::end_task(Lease& lease) {
     --under_way_;
 }
 
-// In turns, so that each is looked at in the end; empty when all are under way.
-std::optional<LeaseBoard::Id> LeaseBoard::next_to_look_at() const {
-    const auto is_free = [](const auto& item) { return !item.second.under_way; };
+// In turns, so that each is looked at in the end; empty when none may be.
+std::optional<LeaseBoard::Id> LeaseBoard::next_to_look_at(TimePoint now) const {
+    const auto is_free = [now](const auto& item) {
+        return !item.second.under_way && item.second.quiet_until <= now;
+    };
     const auto after = leases_.upper_bound(looked_at_);
     auto found = std::find_if(after, leases_.end(), is_free);
     if (found == leases_.end()) found = std::find_if(leases_.begin(), after, is_free);
-    if (found == leases_.end() || found->second.under_way) return std::nullopt;
+    if (found == leases_.end() || !is_free(*found)) return std::nullopt;
     return found->first;
 }
 

@@ -40,6 +40,10 @@ public:
     static constexpr Duration kSpread{1000};
     /// All leases are not seen to again within this time, whatever anybody announces.
     static constexpr Duration kMinPause{4000};
+    /// Whoever was refused, as by a gateway whose table is full, is not looked at sooner, nor does
+    /// it ask sooner once its lease is over: what RFC 6887 section 7.4 calls a short lifetime
+    /// error.
+    static constexpr Duration kRefusalPause{30000};
 
     enum class Task : std::uint8_t {
         Renew, ///< Ask for the mapping again.
@@ -80,6 +84,9 @@ public:
     /// kMaxRate allows.
     void suspect(TimePoint now, Duration spread);
 
+    /// The gateway may have lost everything, or it was another one: looks at one lease.
+    void glance(TimePoint now);
+
     /// This lease is to be seen to at once, as its own place on the network has changed.
     void hurry(Id id, TimePoint now);
     /// This lease has left for another gateway: its silence says nothing about the others.
@@ -102,6 +109,7 @@ private:
         bool under_way = false;
         bool suspected = false; ///< What is due, or under way, is a look.
         bool again = false;     ///< Suspected while under way.
+        TimePoint quiet_until;  ///< Was refused.
     };
     using Queue = std::set<std::pair<TimePoint, Id>>;
 
@@ -110,7 +118,7 @@ private:
     void answered(TimePoint now);
     void settle(Id id, Lease& lease, TimePoint now);
     [[nodiscard]] Action begin(Id id, Task task, TimePoint now);
-    [[nodiscard]] std::optional<Id> next_to_look_at() const;
+    [[nodiscard]] std::optional<Id> next_to_look_at(TimePoint now) const;
     [[nodiscard]] TimePoint next_look(TimePoint now);
 
     Duration check_interval_;
@@ -123,6 +131,7 @@ private:
     std::optional<TimePoint> look_;
     Id looked_at_ = 0; ///< Last; they take turns.
     std::optional<TimePoint> suspected_;
+    std::optional<TimePoint> glanced_;
     std::optional<std::pair<TimePoint, Duration>> suspect_again_; // when, and its spread
     std::optional<TimePoint> retry_; ///< Not empty: the gateway is silent until then.
     Duration patience_{kMinPause};

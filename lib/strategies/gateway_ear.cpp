@@ -20,17 +20,20 @@ constexpr std::array<std::uint8_t, 16> kAllNodes = {0xff, 0x02, 0, 0, 0, 0, 0, 0
 std::optional<Announcement> announcement_of(const IpAddress& gateway, const Endpoint& from,
                                             ByteView payload) {
     const bool is_gateway = from.address.mapped_bytes() == gateway.mapped_bytes();
-    if (!is_gateway || from.port != pcp::kServerPort || payload.empty()) return std::nullopt;
+    const bool may_be = !gateway.is_v4() && !from.address.is_v4() && from.address.is_link_local();
+    if ((!is_gateway && !may_be) || from.port != pcp::kServerPort || payload.empty())
+        return std::nullopt;
     if (payload.front() == natpmp::kVersion) {
         const auto notice = natpmp::decode_address_response(payload);
         if (!notice || notice->result != natpmp::ResultCode::Success) return std::nullopt;
-        return Announcement{EpochCheck::Rule::NatPmp, notice->epoch, notice->external};
+        if (!is_gateway) return std::nullopt; // NAT-PMP is of IPv4
+        return Announcement{EpochCheck::Rule::NatPmp, notice->epoch, notice->external, false};
     }
     const auto notice = pcp::decode_response(payload);
     const bool announces = notice && notice->result == pcp::ResultCode::Success &&
                            std::holds_alternative<pcp::Announce>(notice->body);
     if (!announces) return std::nullopt;
-    return Announcement{EpochCheck::Rule::Pcp, notice->epoch, std::nullopt};
+    return Announcement{EpochCheck::Rule::Pcp, notice->epoch, std::nullopt, !is_gateway};
 }
 
 Result<std::unique_ptr<GatewayEar>> GatewayEar::open(const Loop& loop, const Path& path,

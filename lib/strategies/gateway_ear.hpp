@@ -21,11 +21,15 @@ struct Announcement {
     EpochCheck::Rule protocol = EpochCheck::Rule::Pcp;
     Lifetime epoch{0};
     std::optional<IpAddress> external; ///< NAT-PMP's.
+    /// From another link-local address than the gateway's: routers that are fe80::1 announce from
+    /// the one that they were born with. It may be another router altogether.
+    bool uncertain = false;
 
     friend bool operator==(const Announcement&, const Announcement&) = default;
 };
 
-/// What \a payload from \a from announces, if \a from is the PCP port of \a gateway. Pure.
+/// What \a payload from \a from announces, if \a from is the PCP port of \a gateway, or may be.
+/// Pure.
 [[nodiscard]] std::optional<Announcement> announcement_of(const IpAddress& gateway,
                                                           const Endpoint& from, ByteView payload);
 

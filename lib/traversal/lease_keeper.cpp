@@ -218,6 +218,11 @@ void LeaseKeeper::handle_announcement(const Path& path, const Announcement& hear
     if (found == groups_.end()) return;
     Group& group = *found->second;
     const auto now = net::now();
+    if (heard.uncertain) { // the answer to one look will tell
+        group.board.glance(now);
+        wake(key, group);
+        return;
+    }
     auto& epoch = heard.protocol == EpochCheck::Rule::Pcp ? group.pcp : group.natpmp;
     bool lost = !epoch.goes_on(now, heard.epoch);
     // Nor may it be younger than a lease, which perhaps another protocol got, whose answers have no

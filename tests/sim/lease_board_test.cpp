@@ -346,5 +346,53 @@ TEST(LeaseBoard, ForgetsALeaseAtAnyMoment) {
     EXPECT_FALSE(house.board.deadline());
 }
 
+TEST(LeaseBoard, LooksAtOneLeaseWhenSomebodyElseAnnouncesHimself) {
+    House house;
+    for (Id id = 1; id <= 100; ++id) house.open(id);
+    house.run_until(house.now + 1s);
+    const auto before = house.asked.size();
+    const auto heard_at = house.now;
+    for (int i = 0; i < 1000; ++i) { // for ten seconds, a hundred a second
+        house.board.glance(house.now);
+        house.run_until(house.now + 10ms);
+    }
+    ASSERT_GT(house.asked.size(), before);
+    EXPECT_EQ(house.asked[before], heard_at);
+    EXPECT_LE(house.asked.size(), before + 4); // every kMinPause
+}
+
+TEST(LeaseBoard, WhoIsRefusedIsNotLookedAtForHalfAMinute) {
+    House house;
+    house.open(1);
+    house.board.shorten_interval(house.now, 2s);
+    house.manners.refuses = true;
+    house.run_until(house.now + 1h);
+    ASSERT_GT(house.asked.size(), 50U);
+    for (std::size_t i = 1; i < house.asked.size(); ++i) {
+        EXPECT_GE(house.asked[i] - house.asked[i - 1], LeaseBoard::kRefusalPause);
+        EXPECT_LE(house.asked[i] - house.asked[i - 1], LeaseBoard::kRefusalPause + 2s);
+    }
+    house.manners.refuses = false; // there is room again
+    house.reboot();
+    house.run_until(house.now + LeaseBoard::kRefusalPause + 2s);
+    EXPECT_EQ(house.standing(), 1U);
+}
+
+TEST(LeaseBoard, WhoseLeaseIsOverAndIsRefusedAsksNoMoreThanEveryHalfMinute) {
+    House house;
+    house.manners.lifetime = Lifetime(20);
+    house.open(1);
+    house.manners.refuses = true;
+    const auto end = house.now + 20s;
+    house.run_until(house.now + 1h);
+    std::vector<TimePoint> after;
+    std::copy_if(house.asked.begin(), house.asked.end(), std::back_inserter(after),
+                 [end](TimePoint when) { return when >= end; });
+    ASSERT_GT(after.size(), 3U);
+    for (std::size_t i = 1; i < after.size(); ++i) {
+        EXPECT_GE(after[i] - after[i - 1], LeaseBoard::kRefusalPause);
+    }
+}
+
 } // namespace
 } // namespace natterjack

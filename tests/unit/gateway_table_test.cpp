@@ -39,6 +39,15 @@ TEST(MappingTable, ANonceKeepsOthersOut) {
     EXPECT_FALSE(table.put(mine));
 }
 
+TEST(MappingTable, RefusesWhenItIsFullAndRenewsAllTheSame) {
+    MappingTable table(1);
+    EXPECT_TRUE(table.put(mapping(7000, kHost, 1)));
+    const auto refused = table.put(mapping(7001, kHost, 2));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::Refused);
+    EXPECT_TRUE(table.put(mapping(7000, kHost, 1)));
+}
+
 TEST(MappingTable, FindsTheNextFreePort) {
     MappingTable table;
     EXPECT_EQ(table.put_anywhere(mapping(0, kHost, 7000)).value_or(0), 7000);

@@ -165,7 +165,7 @@ TEST(LabSpec, NamesTheBadWordAndWhatMayStandThere) {
                                "ipv6-only");
     EXPECT_EQ(refusal("home,upnp"),
               "unknown option 'upnp'; options are igd, igd1, natpmp, pcp, "
-              "server=miniupnpd|own|liar, external=ADDRESS, lan=private|shared, "
+              "server=miniupnpd|own|liar, external=ADDRESS, table=N, lan=private|shared, "
               "ports=preserve|sequential|random, block=FIRST-LAST, hairpin=off|internal|external, "
               "timeout=TIME, stream-timeout=TIME, closed=reject|drop, "
               "out=tcp|udp:PORT+PORT, firewall, vpn, ipv6, no-ipv4, "
@@ -253,6 +253,10 @@ TEST(LabSpec, RefusesWhatItDoesNotKnow) {
              "home,server=mine",
              "home,lan=wide",
              "home,external=25.0.0.1",
+             "home,table=1",
+             "home,server=own,table=0",
+             "home,server=own,table=x",
+             "home,server=own,table=65536",
              "home,server=own,external=25.0.0",
              "home,server=own,external=25.0.0.256",
              "home,server=own,external=25.0.0.1.",
@@ -325,6 +329,7 @@ TEST(LabSpec, TheRouterBehindAnotherHasTheServerThatMapsThere) {
     EXPECT_EQ(server("home>home", 1), Server::Miniupnpd);
     EXPECT_EQ(server("home,server=miniupnpd>home", 0), Server::Miniupnpd);
     EXPECT_EQ(server("home,server=liar", 0), Server::Liar);
+    EXPECT_EQ(router_of("home,server=own,table=1").port_mapping.table, 1);
     EXPECT_EQ(router_of("home,server=own,external=25.0.9.9").port_mapping.external, "25.0.9.9");
 }
 

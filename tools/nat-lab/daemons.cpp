@@ -118,6 +118,7 @@ Daemon own_gateway(const std::string& node, const PortMapping& offered, std::str
     if (offered.pcp) daemon.command.emplace_back("--pcp");
     if (offered.server == Server::Liar) daemon.command.emplace_back("--liar");
     if (!offered.external.empty()) daemon.command.push_back("--external=" + offered.external);
+    if (offered.table != 0) daemon.command.push_back("--capacity=" + std::to_string(offered.table));
     await_port_mapping(daemon, offered, gateway);
     return daemon;
 }

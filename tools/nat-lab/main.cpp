@@ -35,6 +35,7 @@ Examples:
 SPEC is MAPPING/FILTERING (eim, adm or apdm; eif, adf or apdf), 'none', 'blocked', or a preset of
 'nat-lab presets', and options behind commas:
   igd, igd1, natpmp, pcp        what the router offers; server=miniupnpd|own|liar, external=ADDRESS
+  table=1                       how many mappings there is room for (server=own)
   ports=preserve|sequential|random, block=1024-2047, hairpin=off|internal|external
   timeout=30s, stream-timeout=120s
   closed=reject|drop, out=tcp:80+443, lan=private|shared

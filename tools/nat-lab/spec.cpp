@@ -39,7 +39,8 @@ constexpr std::array<std::pair<std::string_view, ClosedPorts>, 2> kClosed{
     {{"reject", ClosedPorts::Reject}, {"drop", ClosedPorts::Drop}}};
 
 constexpr std::string_view kOptions =
-    "igd, igd1, natpmp, pcp, server=miniupnpd|own|liar, external=ADDRESS, lan=private|shared, "
+    "igd, igd1, natpmp, pcp, server=miniupnpd|own|liar, external=ADDRESS, table=N, "
+    "lan=private|shared, "
     "ports=preserve|sequential|random, block=FIRST-LAST, "
     "hairpin=off|internal|external, timeout=TIME, stream-timeout=TIME, closed=reject|drop, "
     "out=tcp|udp:PORT+PORT, firewall, vpn, ipv6, no-ipv4, delay=TIME, jitter=TIME, loss=PERCENT%, "
@@ -231,6 +232,12 @@ Result<bool> apply_router_option(RouterSpec& router, std::string_view option, st
         offered.external = value;
         return true;
     }
+    if (name == "table") {
+        const auto room = parse_port(value);
+        if (!room || *room == 0) return bad(quoted(option) + ": a number of 1 to 65535");
+        offered.table = *room;
+        return true;
+    }
     if (name == "out") {
         auto egress = parse_egress(option, value);
         if (!egress) return egress.error();
@@ -320,6 +327,9 @@ Result<void> check_router(const RouterSpec& router) {
     }
     if (!router.port_mapping.external.empty() && router.port_mapping.server == Server::Miniupnpd) {
         return bad("'external=' needs 'server=own' or 'server=liar'");
+    }
+    if (router.port_mapping.table != 0 && router.port_mapping.server == Server::Miniupnpd) {
+        return bad("'table=' needs 'server=own' or 'server=liar'");
     }
     if (router.ports == Ports::Preserve && router.mapping != Mapping::EndpointIndependent) {
         return bad("'ports=preserve' gives one port for all destinations, which is 'eim'");

@@ -91,7 +91,8 @@ struct PortMapping {
     bool natpmp = false;
     bool pcp = false;
     Server server = Server::Miniupnpd;
-    std::string external; ///< The IPv4 address that it calls its external one; empty: its WAN's.
+    std::string external;    ///< The IPv4 address that it calls its external one; empty: its WAN's.
+    std::uint16_t table = 0; ///< How many mappings it has room for; 0: as many as anybody wants.
 
     [[nodiscard]] bool any() const noexcept { return igd || natpmp || pcp; }
     friend bool operator==(const PortMapping&, const PortMapping&) = default;

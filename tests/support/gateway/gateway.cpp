@@ -39,7 +39,11 @@ std::string fill(const std::string& kind, const std::string& name, const std::st
 } // namespace
 
 Gateway::Gateway(const Loop& loop, Settings settings)
-    : loop_(loop), settings_(std::move(settings)), start_(net::now()), timer_(loop) {
+    : loop_(loop),
+      settings_(std::move(settings)),
+      table_(settings_.capacity),
+      start_(net::now()),
+      timer_(loop) {
     timer_.start_after(kExpiryCheck, [this] { expire(); });
 }
 

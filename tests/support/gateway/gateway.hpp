@@ -23,6 +23,7 @@ struct Settings {
     bool pcp = false;
     bool liar = false;    ///< Says yes, lists, and opens nothing.
     std::string external; ///< Said to be ours outside; empty: the WAN's own address.
+    std::size_t capacity = MappingTable::kCapacity; ///< Mappings that the table has room for.
 };
 
 /// The gateway without its protocols. Removes what has ended, and keeps the firewall as the table

@@ -57,6 +57,7 @@ int main(int argc, char** argv) {
     app.add_flag("--pcp", settings.pcp, "Offer PCP");
     app.add_flag("--liar", settings.liar, "Say yes, and open nothing");
     app.add_option("--external", settings.external, "Call this the external address");
+    app.add_option("--capacity", settings.capacity, "Have room for so many mappings");
     CLI11_PARSE(app, argc, argv);
     const auto parsed = natterjack::IpAddress::parse(address);
     if (!parsed) return fail(parsed.error());

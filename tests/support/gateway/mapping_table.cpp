@@ -5,13 +5,6 @@
 
 namespace natterjack::gateway {
 
-namespace {
-
-/// More than any test asks for, and less than what slows a router down.
-constexpr std::size_t kCapacity = 2000;
-
-} // namespace
-
 Result<void> MappingTable::put(const Mapping& wanted) {
     for (auto& mapping : mappings_) {
         if (mapping.transport != wanted.transport ||
@@ -25,7 +18,7 @@ Result<void> MappingTable::put(const Mapping& wanted) {
         mapping = wanted;
         return {};
     }
-    if (mappings_.size() >= kCapacity) return Error{Errc::Refused, "the table is full"};
+    if (mappings_.size() >= capacity_) return Error{Errc::Refused, "the table is full"};
     mappings_.push_back(wanted);
     return {};
 }

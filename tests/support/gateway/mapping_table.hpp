@@ -30,6 +30,11 @@ struct Mapping {
 /// External ports and their owners. Nobody is given another host's port.
 class MappingTable {
 public:
+    /// More than any test asks for, and less than what slows a router down.
+    static constexpr std::size_t kCapacity = 2000;
+
+    explicit MappingTable(std::size_t capacity = kCapacity) : capacity_(capacity) {}
+
     /// Makes or renews \a wanted at exactly its external port.
     /// \retval Errc::Conflict  the port is another host's, or its mapping has another nonce
     /// \retval Errc::Refused   the table is full
@@ -53,6 +58,7 @@ public:
     [[nodiscard]] const std::vector<Mapping>& all() const { return mappings_; }
 
 private:
+    std::size_t capacity_;
     std::vector<Mapping> mappings_;
 };
 
