@@ -48,6 +48,11 @@ struct Path {
     }
 };
 
+/// Two links may each have a 192.168.1.1.
+[[nodiscard]] inline bool is_same_gateway(const Path& a, const Path& b) {
+    return a.gateway == b.gateway && a.interface == b.interface;
+}
+
 /// Whether it maps a port on a gateway, which is to be asked, renewed and told of the end. Our own
 /// address and an invitation are nothing that a gateway would know of.
 [[nodiscard]] constexpr bool is_a_gateways(Strategy strategy) noexcept {

@@ -82,12 +82,11 @@ void ChainAttempt::start() {
     });
     std::vector<Race::StageRules> rules;
     for (const Stage& stage : stages_) {
-        const auto group = static_cast<std::size_t>(std::find_if(stages_.begin(), stages_.end(),
-                                                                 [&](const Stage& other) {
-                                                                     return other.path.gateway ==
-                                                                            stage.path.gateway;
-                                                                 }) -
-                                                    stages_.begin());
+        const auto group = static_cast<std::size_t>(
+            std::find_if(
+                stages_.begin(), stages_.end(),
+                [&](const Stage& other) { return is_same_gateway(other.path, stage.path); }) -
+            stages_.begin());
         const bool direct = stage.strategy == Strategy::Direct;
         auto& rule = rules.emplace_back();
         rule.group = group;

@@ -345,7 +345,7 @@ Lease ChainAttempt::lease_of(std::size_t index) {
     stage.inherited.reset();
     // A better stage that comes late is a protocol of a gateway whose outer one is known already.
     for (const Stage& other : stages_) {
-        if (stage.outer || !other.outer || other.path.gateway != stage.path.gateway) continue;
+        if (stage.outer || !other.outer || !is_same_gateway(other.path, stage.path)) continue;
         stage.outer = other.outer;
         stage.mapper = std::make_unique<StackedMapper>(loop_, parts_.make_mapper, stage.path,
                                                        std::move(stage.mapper), *stage.outer);

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
@@ -16,154 +15,13 @@
 
 #include <glib.h>
 
-#include "base/hex.hpp"
-
 namespace natterjack {
 
 namespace {
 
 using Clock = std::chrono::system_clock;
-using nlohmann::json;
-
-constexpr const char* kSchema = "natterjack-journal/2";
-constexpr std::size_t kHops = 2; // of a mapping through two NATs
-
-struct StrategyName {
-    Strategy strategy;
-    const char* name;
-};
-constexpr std::array<StrategyName, 4> kStrategies = {{{Strategy::Direct, "direct"},
-                                                      {Strategy::Igd, "igd"},
-                                                      {Strategy::Pcp, "pcp"},
-                                                      {Strategy::NatPmp, "nat-pmp"}}};
-
 Error io_error(const std::string& what, int error_number) {
     return Error{Errc::Network, what + ": " + std::strerror(error_number), error_number};
-}
-
-std::optional<Strategy> strategy_of(const std::string& name) {
-    const auto* found = std::find_if(kStrategies.begin(), kStrategies.end(),
-                                     [&](const StrategyName& row) { return name == row.name; });
-    return found == kStrategies.end() ? std::nullopt : std::optional(found->strategy);
-}
-
-json to_json(const Mapping& mapping) {
-    json out = {{"strategy", std::string(to_string(mapping.strategy))},
-                {"transport", std::string(to_string(mapping.transport))},
-                {"internal", mapping.internal.to_string()},
-                {"external", mapping.external.to_string()},
-                {"gateway", mapping.gateway.to_string()},
-                {"lifetime_s", mapping.lifetime.count()},
-                {"nonce", to_hex(mapping.nonce)},
-                {"control_url", mapping.control_url},
-                {"service_type", mapping.service_type},
-                {"description", mapping.description}};
-    if (mapping.pinhole) out["pinhole"] = *mapping.pinhole;
-    if (mapping.remote) out["remote"] = mapping.remote->to_string();
-    for (const RemotePeers& peers : mapping.only_from) {
-        out["only_from"].push_back(peers.to_string());
-    }
-    for (const Mapping& hop : mapping.hops) out["hops"].push_back(to_json(hop));
-    return out;
-}
-
-json to_json(const JournalEntry& entry) {
-    auto out = to_json(entry.mapping);
-    out["ends"] =
-        std::chrono::duration_cast<std::chrono::seconds>(entry.ends.time_since_epoch()).count();
-    out["owner"] = {{"pid", entry.owner.pid},
-                    {"started", entry.owner.started},
-                    {"boot", entry.owner.boot},
-                    {"pid_space", entry.owner.pid_space},
-                    {"program", entry.owner.program}};
-    out["hardware"] = entry.hardware;
-    return out;
-}
-
-// Throws what nlohmann throws on a missing or mistyped field; empty when a value makes no sense.
-std::optional<Mapping> mapping_from_json(const json& in) {
-    Mapping mapping;
-    const auto strategy = strategy_of(in.at("strategy").get<std::string>());
-    const auto transport = in.at("transport").get<std::string>();
-    const auto internal = Endpoint::parse(in.at("internal").get<std::string>());
-    const auto external = Endpoint::parse(in.at("external").get<std::string>());
-    const auto gateway = IpAddress::parse(in.at("gateway").get<std::string>());
-    const auto nonce = from_hex<12>(in.at("nonce").get<std::string>());
-    if (!strategy || !internal || !external || !gateway || !nonce ||
-        (transport != "udp" && transport != "tcp")) {
-        return std::nullopt;
-    }
-    mapping.strategy = *strategy;
-    mapping.transport = transport == "udp" ? Transport::Udp : Transport::Tcp;
-    mapping.internal = *internal;
-    mapping.external = *external;
-    mapping.gateway = *gateway;
-    mapping.nonce = *nonce;
-    mapping.lifetime = Lifetime(in.at("lifetime_s").get<std::uint32_t>());
-    mapping.control_url = in.at("control_url").get<std::string>();
-    mapping.service_type = in.at("service_type").get<std::string>();
-    mapping.description = in.at("description").get<std::string>();
-    if (in.contains("pinhole")) mapping.pinhole = in.at("pinhole").get<std::uint16_t>();
-    if (in.contains("remote")) {
-        const auto remote = Endpoint::parse(in.at("remote").get<std::string>());
-        if (!remote) return std::nullopt;
-        mapping.remote = *remote;
-    }
-    if (in.contains("only_from")) {
-        for (const auto& item : in.at("only_from")) {
-            const auto peers = RemotePeers::parse(item.get<std::string>());
-            if (!peers) return std::nullopt;
-            mapping.only_from.push_back(*peers);
-        }
-    }
-    return mapping;
-}
-
-std::optional<JournalEntry> from_json(const json& in) {
-    auto mapping = mapping_from_json(in);
-    if (!mapping) return std::nullopt;
-    if (in.contains("hops")) {
-        for (const auto& item : in.at("hops")) {
-            const auto hop = mapping_from_json(item);
-            if (!hop || mapping->hops.size() >= kHops) return std::nullopt;
-            mapping->hops.push_back(*hop);
-        }
-        if (mapping->hops.size() != kHops) return std::nullopt;
-    }
-    JournalEntry entry{.mapping = *std::move(mapping)};
-    entry.ends = Clock::time_point(std::chrono::seconds(in.at("ends").get<std::int64_t>()));
-    const json& owner = in.at("owner");
-    entry.owner.pid = owner.at("pid").get<std::int64_t>();
-    entry.owner.started = owner.at("started").get<std::uint64_t>();
-    entry.owner.boot = owner.at("boot").get<std::string>();
-    entry.owner.pid_space = owner.at("pid_space").get<std::uint64_t>();
-    entry.owner.program = owner.at("program").get<std::string>();
-    entry.hardware = in.at("hardware").get<std::string>();
-    return entry;
-}
-
-json to_json(const KnownGateway& known) {
-    json out = {{"gateway", known.gateway.to_string()},
-                {"hardware", known.hardware},
-                {"location", known.memory.location},
-                {"answered", json::array()}};
-    for (const Strategy strategy : known.memory.answered) {
-        out["answered"].push_back(std::string(to_string(strategy)));
-    }
-    return out;
-}
-
-std::optional<KnownGateway> gateway_from_json(const json& in) {
-    const auto gateway = IpAddress::parse(in.at("gateway").get<std::string>());
-    if (!gateway) return std::nullopt;
-    KnownGateway known{.gateway = *gateway, .hardware = in.at("hardware").get<std::string>()};
-    known.memory.location = in.at("location").get<std::string>();
-    for (const auto& item : in.at("answered")) {
-        const auto strategy = strategy_of(item.get<std::string>());
-        if (!strategy) return std::nullopt;
-        known.memory.answered.push_back(*strategy);
-    }
-    return known;
 }
 
 // A hardware address that is not known excludes nobody.
@@ -253,37 +111,11 @@ Journal Journal::of_user() {
     return Journal(state == nullptr || *state != '/' ? "" : std::string(state) + "/natterjack");
 }
 
-// Empty when the text is no journal.
-std::optional<Journal::Contents> Journal::parse(const std::string& text) {
-    try {
-        const auto in = json::parse(text);
-        if (in.at("schema").get<std::string>() != kSchema) return std::nullopt;
-        Contents contents;
-        for (const auto& item : in.at("mappings")) {
-            auto entry = from_json(item);
-            if (!entry) return std::nullopt;
-            if (contents.entries.size() < kMaxEntries) {
-                contents.entries.push_back(*std::move(entry));
-            }
-        }
-        for (const auto& item : in.at("gateways")) {
-            auto known = gateway_from_json(item);
-            if (!known) return std::nullopt;
-            if (contents.gateways.size() < kMaxGateways) {
-                contents.gateways.push_back(*std::move(known));
-            }
-        }
-        return contents;
-    } catch (const json::exception&) {
-        return std::nullopt;
-    }
-}
-
-std::optional<Journal::Contents> Journal::read_contents() const {
+std::optional<JournalContents> Journal::read_contents() const {
     if (directory_.empty()) return std::nullopt;
     const auto text = read_file(path()); // atomic replacement makes a lock needless for reading
     if (!text || text->size() > kMaxBytes) return std::nullopt;
-    return parse(*text);
+    return parse_journal(*text);
 }
 
 std::vector<JournalEntry> Journal::read(Clock::time_point now) const {
@@ -300,9 +132,9 @@ Result<void> Journal::update(Clock::time_point now, Change change) const {
     if (g_mkdir_with_parents(directory_.c_str(), 0700) != 0) return io_error(directory_, errno);
     const FileLock lock(path() + ".lock");
     if (!lock.held()) return io_error(path() + ".lock", errno);
-    Contents contents;
+    JournalContents contents;
     if (const auto text = read_file(path())) {
-        auto parsed = text->size() > kMaxBytes ? std::nullopt : parse(*text);
+        auto parsed = text->size() > kMaxBytes ? std::nullopt : parse_journal(*text);
         if (!parsed) {
             const auto aside = path() + ".broken";
             g_warning("%s cannot be understood: set aside as %s", path().c_str(), aside.c_str());
@@ -320,11 +152,7 @@ Result<void> Journal::update(Clock::time_point now, Change change) const {
     if (gateways.size() > kMaxGateways) {
         gateways.erase(gateways.begin(), gateways.end() - kMaxGateways);
     }
-    json out = {{"schema", kSchema}, {"mappings", json::array()}, {"gateways", json::array()}};
-    for (const auto& entry : entries) out["mappings"].push_back(to_json(entry));
-    for (const auto& known : gateways) out["gateways"].push_back(to_json(known));
-    const auto text = out.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
-    return replace_file(path(), text);
+    return replace_file(path(), to_text(contents));
 }
 
 Result<void> Journal::put(const JournalEntry& entry, Clock::time_point now) const {
@@ -337,7 +165,7 @@ Result<void> Journal::erase(const Mapping& mapping, Clock::time_point now) const
 
 Result<void> Journal::apply(const std::vector<JournalChange>& changes,
                             Clock::time_point now) const {
-    return update(now, [&](Contents& contents) {
+    return update(now, [&](JournalContents& contents) {
         for (const JournalChange& change : changes) {
             std::erase_if(contents.entries, [&](const JournalEntry& other) {
                 return is_same_mapping(change.entry.mapping, other.mapping) &&
@@ -362,7 +190,7 @@ Claim Journal::claim(const Mapping& wanted, const std::string& hardware, const n
     const auto known = read_contents(); // most of the time there is nothing to write
     if (!known || std::none_of(known->entries.begin(), known->entries.end(), is_port)) return {};
     Claim claim;
-    const auto written = update(now, [&](Contents& contents) {
+    const auto written = update(now, [&](JournalContents& contents) {
         auto& entries = contents.entries;
         auto found = std::find_if(entries.begin(), entries.end(), is_foreign);
         if (found != entries.end()) {
@@ -392,7 +220,7 @@ std::vector<Mapping> Journal::claim_orphans(const IpAddress& gateway, const std:
     const auto known = read_contents();
     if (!known || std::none_of(known->entries.begin(), known->entries.end(), is_orphan)) return {};
     std::vector<Mapping> out;
-    const auto written = update(now, [&](Contents& contents) {
+    const auto written = update(now, [&](JournalContents& contents) {
         for (JournalEntry& entry : contents.entries) {
             if (!is_orphan(entry)) continue;
             entry.owner = owner;
@@ -413,7 +241,7 @@ GatewayMemory Journal::recall(const IpAddress& gateway, const std::string& hardw
 }
 
 Result<void> Journal::remember(const KnownGateway& known, Clock::time_point now) const {
-    return update(now, [&](Contents& contents) {
+    return update(now, [&](JournalContents& contents) {
         std::erase_if(contents.gateways, [&](const KnownGateway& other) {
             return other.gateway == known.gateway && other.hardware == known.hardware;
         });

@@ -11,28 +11,9 @@
 
 #include "net/process.hpp"
 #include "strategies/mapper.hpp"
+#include "traversal/journal_text.hpp"
 
 namespace natterjack {
-
-/// A mapping as it outlives its program: times by the wall clock.
-struct JournalEntry {
-    Mapping mapping; ///< Without granted_at.
-    /// When the gateway forgets it; the epoch: it has no lifetime.
-    std::chrono::system_clock::time_point ends;
-    /// The process that renews it; pid 0: it was left to its lifetime. The program is named in
-    /// either case.
-    net::Process owner;
-    /// The gateway's hardware address in hexadecimal digits; empty: not known. Every other house
-    /// has a 192.168.1.1.
-    std::string hardware;
-};
-
-/// What helps the next run to find a gateway's services sooner.
-struct KnownGateway {
-    IpAddress gateway;
-    std::string hardware; ///< As JournalEntry's.
-    GatewayMemory memory;
-};
 
 /// One change of the journal: an entry that is put or replaced, or a mapping that is gone.
 struct JournalChange {
@@ -102,12 +83,7 @@ public:
     friend bool operator==(const Journal&, const Journal&) = default;
 
 private:
-    struct Contents {
-        std::vector<JournalEntry> entries;
-        std::vector<KnownGateway> gateways; ///< Last used last.
-    };
-    static std::optional<Contents> parse(const std::string& text);
-    [[nodiscard]] std::optional<Contents> read_contents() const;
+    [[nodiscard]] std::optional<JournalContents> read_contents() const;
     template<class Change>
     Result<void> update(std::chrono::system_clock::time_point now, Change change) const;
     [[nodiscard]] std::string path() const { return directory_ + "/mappings.json"; }

@@ -188,6 +188,18 @@ void LeaseKeeper::learn(const Key& key, Group& group, const Mapping& mapping) {
     } else if (mapping.epoch && mapping.strategy == Strategy::NatPmp) {
         lost = !group.natpmp.goes_on(now, *mapping.epoch) || lost;
     }
+    // The outer gateway's announcements do not come through the inner one; its answers do.
+    if (!mapping.hops.empty()) {
+        const Mapping& outer = mapping.hops.back();
+        lost = lost || outer.restored;
+        if (outer.epoch) {
+            const auto rule =
+                outer.strategy == Strategy::Pcp ? EpochCheck::Rule::Pcp : EpochCheck::Rule::NatPmp;
+            auto& epoch =
+                group.outer.try_emplace({outer.gateway, outer.strategy}, rule).first->second;
+            lost = !epoch.goes_on(now, *outer.epoch) || lost;
+        }
+    }
     const auto& address = mapping.external.address;
     const auto before = group.external.find(mapping.strategy);
     if (!address.is_unspecified()) {

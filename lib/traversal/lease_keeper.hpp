@@ -114,7 +114,8 @@ private:
         std::unique_ptr<GatewayEar> ear;
         EpochCheck pcp{EpochCheck::Rule::Pcp};
         EpochCheck natpmp{EpochCheck::Rule::NatPmp};
-        std::map<Strategy, IpAddress> external; ///< As last told.
+        std::map<std::pair<IpAddress, Strategy>, EpochCheck> outer; ///< Of the gateways beyond.
+        std::map<Strategy, IpAddress> external;                     ///< As last told.
     };
     struct Member {
         Client* client = nullptr;

@@ -705,6 +705,49 @@ TEST_F(IgdMapper, TakesBackWhatTheGatewayGrantedTooLate) {
     EXPECT_TRUE(igd.table.empty());
 }
 
+TEST_F(IgdMapper, TakesBackTheOtherPortThatTheGatewayGrantedTooLate) {
+    igd.manners.services = {{FakeIgd::kIp2, "/ctl", true}};
+    igd.table = {entry(6667, {IpAddress::v4(0xC0A84D63), 6667}, "somebody")};
+    mapper = make_igd_mapper(runner.loop(), path());
+    igd.manners.hook = [&](const soap::Request& asked) -> std::optional<ScriptedResponse> {
+        if (asked.action != "AddAnyPortMapping") return std::nullopt;
+        igd.table.push_back(entry(40000, {kHost, 6667}, "natterjack"));
+        ScriptedResponse late;
+        late.body = soap::encode(
+            soap::Response{asked.service_type, asked.action, {{"NewReservedPort", "40000"}}});
+        late.delay = 1500ms;
+        return late;
+    };
+    EXPECT_EQ(map(request(), 500ms).error().code, Errc::Timeout);
+    EXPECT_EQ(igd.table.size(), 2U);
+    drain();
+    ASSERT_EQ(igd.table.size(), 1U);
+    EXPECT_EQ(igd.table[0].external_port, 6667) << "the somebody's";
+}
+
+TEST_F(IgdMapper, TakesAnotherPortWhereAnEntryNamesItsHost) {
+    igd.manners.hook = [&](const soap::Request& asked) -> std::optional<ScriptedResponse> {
+        const bool wanted =
+            std::any_of(asked.arguments.begin(), asked.arguments.end(), [](const auto& argument) {
+                return argument == std::pair<std::string, std::string>("NewExternalPort", "6667");
+            });
+        if (asked.action != "GetSpecificPortMappingEntry" || !wanted) return std::nullopt;
+        ScriptedResponse response;
+        response.body = soap::encode(soap::Response{asked.service_type,
+                                                    asked.action,
+                                                    {{"NewInternalPort", "6667"},
+                                                     {"NewInternalClient", "nas.lan"},
+                                                     {"NewEnabled", "1"},
+                                                     {"NewPortMappingDescription", "natterjack"},
+                                                     {"NewLeaseDuration", "0"}}});
+        return response;
+    };
+    const auto mapping = map();
+    ASSERT_TRUE(mapping) << mapping.error().message;
+    EXPECT_NE(mapping->external.port, 6667);
+    EXPECT_NE(mapping->note.find("belongs to nas.lan:6667"), std::string::npos) << mapping->note;
+}
+
 TEST_F(IgdMapper, MayBeDestroyedInItsHandler) {
     bool answered = false;
     mapper->map(request(), net::now() + kPatience, [&](const Result<Mapping>& mapping) {

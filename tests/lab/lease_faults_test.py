@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -26,17 +27,13 @@ def end(keeper, out):
 
 def other_program(*words):
     """`nat-map WORDS` as somebody who does not share our journal."""
-    state = os.environ["XDG_STATE_HOME"]
-    leases.private_journal()
-    try:
-        return subprocess.run([leases.NAT_MAP, *words], text=True, capture_output=True, check=False, timeout=60)
-    finally:
-        os.environ["XDG_STATE_HOME"] = state
+    with tempfile.TemporaryDirectory(prefix="natterjack-state-") as state:
+        return subprocess.run([leases.NAT_MAP, *words], text=True, capture_output=True, check=False,
+                              timeout=60, env=os.environ | {"XDG_STATE_HOME": state})
 
 
 def full(via):
     """Somebody takes the last room, first before we open, then while the gateway reboots."""
-    leases.private_journal()
     server = leases.listens()
     taker = ["add", "7000", "udp", "--via", via]
     out = {"taker": [other_program(*taker).returncode]}
@@ -61,7 +58,6 @@ def full(via):
 
 def slept(via):
     """A keeper that is stopped until its lease has run out: the closest to a laptop that slept."""
-    leases.private_journal()
     server = leases.listens()
     lifetime = 4
     keeper = Keep("--check", "86400", "--via", via, "--lifetime", str(lifetime))
@@ -86,7 +82,6 @@ def reaches_host6():
 
 def announced6():
     """Nothing but the announcement to ff02::1 can tell; another program listens to those, too."""
-    leases.private_journal()
     other = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     other.bind(("::", 5350))
@@ -102,16 +97,34 @@ def announced6():
         return end(keeper, out)
 
 
-FUNCTIONS = (full, slept, announced6)
+def outer_rebooted():
+    """The second router forgets everything; nobody tells, as its announcements end at the first."""
+    server = leases.listens()
+    keeper = Keep("--check", "4", protocol="both", port=PORT)
+    address, port = leases.external_of(keeper.wait_for("opened"))
+    keeper.wait_for("opened")
+    out = {"before": leases.gets_in(server, address, port, patience=leases.PATIENCE)}
+    datagrams = leases.takes_datagrams()
+    lab.change("reboot", "router-a-2")
+    rebooted_at = time.monotonic()
+    out["reachable after"] = leases.until_reachable(server, address, port, rebooted_at)
+    out["datagrams"] = leases.until_datagram(datagrams, address, port)
+    out["both after"] = round(time.monotonic() - rebooted_at, 3)
+    return end(keeper, out)
+
+
+FUNCTIONS = (full, slept, announced6, outer_rebooted)
 
 
 def in_lab(function, *arguments):
     nat = "home,ipv6"
+    if function is outer_rebooted:
+        nat = f"eim/apdf,server=own,{PROTOCOL[arguments[0]]}>eim/apdf,server=own,{PROTOCOL[arguments[0]]}"
     if function is full:
         nat = f"eim/apdf,server=own,table=1,{PROTOCOL[arguments[0]]}"
     if function is slept:
         nat = f"eim/apdf,server=own,{PROTOCOL[arguments[0]]}"
-    return lab.inside(["--nat", nat, "--no-servers"], function, *arguments, timeout=110)
+    return lab.inside(["--nat", nat, "--no-servers"], function, *(() if function is outer_rebooted else arguments), timeout=110)
 
 
 if __name__ == "__main__":
@@ -119,6 +132,7 @@ if __name__ == "__main__":
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(4) as pool:
         tables = {via: pool.submit(in_lab, full, via) for via in PROTOCOL}
         sleepers = {via: pool.submit(in_lab, slept, via) for via in PROTOCOL}
+        outer = {via: pool.submit(in_lab, outer_rebooted, via) for via in PROTOCOL}
         by_ipv6 = pool.submit(in_lab, announced6)
         for via, future in tables.items():
             seen = future.result()
@@ -134,6 +148,11 @@ if __name__ == "__main__":
             t.check(not seen["asleep"] and seen["reachable after"] is not None,
                     f"keeper stopped, {via}: reachable again when it goes on", seen)
             t.equal(seen["status"], 0, f"keeper stopped, {via}: a clean end")
+        for via, future in outer.items():
+            seen = future.result()
+            t.check(seen["before"] and seen["reachable after"] is not None and seen["datagrams"],
+                    f"outer gateway rebooted, {via}: both ports are open again", seen)
+            t.equal(seen["status"], 0, f"outer gateway rebooted, {via}: a clean end")
         seen = by_ipv6.result()
         t.check(seen["before"] and seen["reachable after"] is not None,
                 "announcement to ff02::1: heard beside another listener, and the pinhole is back", seen)

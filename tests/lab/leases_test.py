@@ -179,7 +179,6 @@ def short_lease(*arguments):
 
 def dead():
     """The gateway lists and renews what it forwards no more; only the relay outside can tell."""
-    leases.private_journal()
     server = leases.listens()
     keeper = Keep("--via", "igd", "--check", "1", "--prove", "--turn", os.environ["NATLAB_TURN_TCP"],
                   protocol="both")

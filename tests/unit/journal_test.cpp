@@ -178,5 +178,113 @@ TEST_F(JournalTest, DoesNothingForAUserWithoutAHome) {
     EXPECT_TRUE(none.read(kNow).empty());
 }
 
+/// A journal of one entry, with one field's value replaced.
+std::string with(const std::string& field, const std::string& value) {
+    JournalContents contents;
+    contents.entries.push_back({.mapping = {.strategy = Strategy::Pcp}, .owner = kSomebody});
+    auto text = to_text(contents);
+    const auto from = text.find('"' + field + "\": ") + field.size() + 4;
+    return text.replace(from, text.find_first_of(",\n", from) - from, value);
+}
+
+TEST(JournalText, UnderstandsNoAbsurdNumbers) {
+    ASSERT_TRUE(parse_journal(with("ends", "0")));
+    ASSERT_TRUE(parse_journal(with("ends", "9000000000"))); // the year 2255
+    for (const char* value : {"-1", "9223372037", "9223372036854775807", "-9223372036854775808",
+                              "18446744073709551615", "1e300", "1.5", "\"1\"", "null", "[]"}) {
+        EXPECT_FALSE(parse_journal(with("ends", value))) << value;
+        EXPECT_FALSE(parse_journal(with("lifetime_s", value))) << value;
+    }
+    EXPECT_FALSE(parse_journal(with("pid", "-1")));
+    EXPECT_FALSE(parse_journal(with("pid", "1e300")));
+    EXPECT_FALSE(parse_journal(with("started", "-1")));
+    EXPECT_FALSE(parse_journal(with("pid_space", "1e300")));
+    EXPECT_FALSE(parse_journal(with("schema", "\"another\"")));
+}
+
+TEST_F(JournalTest, SetsAsideAFileWithAnAbsurdEnd) {
+    write(with("ends", "9223372036854775807"));
+    EXPECT_TRUE(journal_.read(kNow).empty());
+    ASSERT_TRUE(journal_.put(entry(6667), kNow));
+    EXPECT_EQ(journal_.read(kNow).size(), 1U);
+    EXPECT_TRUE(std::filesystem::exists(file() + ".broken"));
+}
+
+/// This process, as another one of the same program would see it.
+net::Process another() {
+    auto out = net::this_process();
+    ++out.started;
+    return out;
+}
+
+TEST_F(JournalTest, ALiveProcessKeepsItsPortWhateverTheStrategy) {
+    auto kept = entry(6667);
+    kept.owner = net::this_process();
+    ASSERT_TRUE(journal_.put(kept, kNow));
+    auto wanted = kept.mapping;
+    for (const auto strategy : {Strategy::Pcp, Strategy::Igd, Strategy::NatPmp}) {
+        wanted.strategy = strategy;
+        const auto claim = journal_.claim(wanted, "", another(), kNow);
+        EXPECT_EQ(claim.ownership, Ownership::Foreign) << to_string(strategy);
+        EXPECT_EQ(claim.entry.owner, net::this_process());
+    }
+    EXPECT_EQ(journal_.claim(kept.mapping, "", net::this_process(), kNow).ownership,
+              Ownership::Inherited);
+}
+
+TEST_F(JournalTest, ADeadOwnersMappingGoesToOneOfTwoThatClaimIt) {
+    ASSERT_TRUE(journal_.put(entry(6667), kNow)); // of a boot that is over
+    const auto wanted = entry(6667).mapping;
+    const auto first = journal_.claim(wanted, "", net::this_process(), kNow);
+    EXPECT_EQ(first.ownership, Ownership::Inherited);
+    EXPECT_EQ(first.entry.owner, kSomebody); // it was
+    EXPECT_EQ(first.entry.mapping.nonce, wanted.nonce);
+    const auto second = journal_.claim(wanted, "", another(), kNow);
+    EXPECT_EQ(second.ownership, Ownership::Foreign);
+    EXPECT_EQ(second.entry.owner, net::this_process());
+}
+
+TEST_F(JournalTest, ANumberThatIsSomebodyElsesByNowIsADeadOwners) {
+    auto left = entry(6667);
+    left.owner = another(); // our number, but not when we started
+    ASSERT_TRUE(journal_.put(left, kNow));
+    EXPECT_EQ(journal_.claim(left.mapping, "", net::this_process(), kNow).ownership,
+              Ownership::Inherited);
+}
+
+TEST_F(JournalTest, AnOwnerOfAnotherPidNamespaceCountsAsAlive) {
+    auto kept = entry(6667);
+    kept.owner = another();
+    ++kept.owner.pid_space;
+    ASSERT_TRUE(journal_.put(kept, kNow));
+    EXPECT_EQ(journal_.claim(kept.mapping, "", net::this_process(), kNow).ownership,
+              Ownership::Foreign);
+    EXPECT_TRUE(
+        journal_.claim_orphans(kept.mapping.gateway, "", net::this_process(), kNow).empty());
+    // Its boot is over: then its namespace is, too.
+    kept.owner.boot = "a boot";
+    ASSERT_TRUE(journal_.put(kept, kNow));
+    EXPECT_EQ(journal_.claim(kept.mapping, "", net::this_process(), kNow).ownership,
+              Ownership::Inherited);
+}
+
+TEST_F(JournalTest, WhatHasEndedIsNobodys) {
+    ASSERT_TRUE(journal_.put(entry(6667, kNow + 10s), kNow));
+    const auto wanted = entry(6667).mapping;
+    EXPECT_EQ(journal_.claim(wanted, "", net::this_process(), kNow + 10s).ownership,
+              Ownership::Unknown);
+}
+
+TEST_F(JournalTest, AnotherHousesGatewayOfTheSameAddressIsAnother) {
+    auto kept = entry(6667);
+    kept.owner = net::this_process();
+    kept.hardware = "020000000001";
+    ASSERT_TRUE(journal_.put(kept, kNow));
+    EXPECT_EQ(journal_.claim(kept.mapping, "020000000002", another(), kNow).ownership,
+              Ownership::Unknown);
+    EXPECT_EQ(journal_.claim(kept.mapping, "020000000001", another(), kNow).ownership,
+              Ownership::Foreign);
+}
+
 } // namespace
 } // namespace natterjack

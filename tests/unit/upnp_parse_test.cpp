@@ -173,6 +173,17 @@ TEST(ParseEntry, NeedsPortClientAndProtocol) {
                             EntryKey{Transport::Udp, 53}));
 }
 
+TEST(ParseEntry, TakesAClientThatIsCalledByItsName) {
+    const auto entry = parse_entry(reply_of("<NewInternalPort>80</NewInternalPort>"
+                                            "<NewInternalClient>nas\x01.lan</NewInternalClient>"),
+                                   EntryKey{Transport::Tcp, 80});
+    ASSERT_TRUE(entry);
+    EXPECT_TRUE(entry->internal.address.is_unspecified());
+    EXPECT_EQ(entry->internal.port, 80);
+    EXPECT_EQ(entry->host.find('\x01'), std::string::npos);
+    EXPECT_EQ(entry->host.substr(0, 3), "nas");
+}
+
 TEST(ParseEntry, RefusesNumbersThatWouldOverflow) {
     for (const char* port : {"65536", "65616", "-1", "0x50", " ", "8 0", "1e3"}) {
         EXPECT_FALSE(parse_entry(reply_of("<NewInternalPort>" + std::string(port) +

@@ -68,6 +68,7 @@ int keep(const Options& options, Runner& runner) {
     std::unique_ptr<OpenPorts> opening;
     bool closing = false;
     bool open = false;
+    bool left_open = false; // a gateway would not let go of it
     Keeper keeper(options);
     const auto close = [&](int exit_code) {
         if (closing) return;
@@ -76,8 +77,9 @@ int keep(const Options& options, Runner& runner) {
         opening->cancel(); // what is not open yet shall not be
         std::size_t pending = 0;
         const auto end = [&, exit_code] {
-            const bool done = exit_code == tool_support::kDone;
-            const int code = done && !written(std::cout) ? tool_support::kInternal : exit_code;
+            int code = exit_code;
+            if (code == tool_support::kDone && !written(std::cout)) code = tool_support::kInternal;
+            if (code == tool_support::kDone && left_open) code = tool_support::kRefused;
             keeper.when_idle([&runner, code] { runner.quit(code); });
         };
         for (Port& port : opening->ports()) {
@@ -91,8 +93,10 @@ int keep(const Options& options, Runner& runner) {
                 if (result) {
                     keeper.tell("closed", port.name, (*port.outcome)->info());
                 } else {
+                    left_open = true;
                     std::cerr << "nat-map: cannot close " << port.name << ": "
-                              << result.error().message << '\n';
+                              << result.error().message << "; it may stay "
+                              << end_text((*port.outcome)->info()) << '\n';
                 }
                 if (--*left == 0) end();
             });

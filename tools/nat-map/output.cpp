@@ -34,12 +34,28 @@ std::time_t end_of(const Row& row) {
     return std::time(nullptr) + static_cast<std::time_t>(row.lifetime.count());
 }
 
+/// When what ends \a lifetime from now ends.
+std::string end_time(std::chrono::seconds lifetime) {
+    // The time alone would be that of today.
+    const bool another_day = lifetime >= std::chrono::hours(24);
+    const auto end = std::time(nullptr) + static_cast<std::time_t>(lifetime.count());
+    return clock_time(end, another_day ? "%Y-%m-%d %H:%M:%S" : "%H:%M:%S", false);
+}
+
 std::string lifetime_text(const Row& row) {
     if (row.lifetime.count() == 0) return "until deleted";
-    // The time alone would be that of today.
-    const bool another_day = row.lifetime >= std::chrono::hours(24);
-    return std::to_string(row.lifetime.count()) + " s (until " +
-           clock_time(end_of(row), another_day ? "%Y-%m-%d %H:%M:%S" : "%H:%M:%S", false) + ")";
+    return std::to_string(row.lifetime.count()) + " s (until " + end_time(row.lifetime) + ")";
+}
+
+/// Not every question is for the address.
+std::string external_text(const Row& row) {
+    const auto port = std::to_string(row.external.port);
+    return row.external.address.is_unspecified() ? "?:" + port : row.external.to_string();
+}
+
+ordered_json external_json(const Row& row) {
+    if (row.external.address.is_unspecified()) return nullptr;
+    return row.external.to_string();
 }
 
 /// Who gets in.
@@ -56,7 +72,8 @@ std::string reach_text(const Row& row) {
 ordered_json to_json(const Row& row) {
     ordered_json out = {{"protocol", text(to_string(row.transport))},
                         {"internal", row.internal.to_string()},
-                        {"external", row.external.to_string()},
+                        {"external", external_json(row)},
+                        {"external_port", row.external.port},
                         {"strategy", text(to_string(row.strategy))},
                         {"reach", text(to_string(row.reach))},
                         {"proof", text(to_string(row.proof))},
@@ -136,6 +153,11 @@ void print_table(const std::vector<std::vector<std::string>>& table) {
 }
 
 } // namespace
+
+std::string end_text(const natterjack::OpeningInfo& info) {
+    if (info.lifetime.count() == 0) return "until it is deleted there";
+    return "until its lease ends at " + end_time(info.lifetime) + " at the latest";
+}
 
 bool written(const std::ostream& out) {
     if (!out) std::cerr << "nat-map: cannot write the answer: standard output is full or closed\n";
@@ -266,8 +288,8 @@ void Report::print_rows() const {
     }
     for (const Row& row : rows_) {
         auto& line = table.emplace_back();
-        line = {text(to_string(row.transport)), row.external.to_string(), "->",
-                row.internal.to_string(), text(to_string(row.strategy))};
+        line = {text(to_string(row.transport)), external_text(row), "->", row.internal.to_string(),
+                text(to_string(row.strategy))};
         if (options_.command == "list") {
             line.insert(line.end(),
                         {row.ours ? "ours" : "-", lifetime_text(row),
@@ -301,7 +323,7 @@ void Report::print_event(const std::string& event) const {
         std::cout << out.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
     } else {
         for (const Row& row : rows_) {
-            std::cout << event << ' ' << to_string(row.transport) << ' ' << row.external.to_string()
+            std::cout << event << ' ' << to_string(row.transport) << ' ' << external_text(row)
                       << " -> " << row.internal.to_string() << ' ' << to_string(row.strategy) << ' '
                       << reach_text(row) << ' ' << to_string(row.proof) << ' ' << lifetime_text(row)
                       << '\n';

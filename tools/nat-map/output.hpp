@@ -15,6 +15,9 @@
 
 namespace nat_map {
 
+/// "until its lease ends at 16:05:12 at the latest", or "until it is deleted there".
+[[nodiscard]] std::string end_text(const natterjack::OpeningInfo& info);
+
 /// One mapping as it is shown, wherever it came from.
 struct Row {
     natterjack::Transport transport = natterjack::Transport::Tcp;

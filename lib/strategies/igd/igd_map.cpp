@@ -23,6 +23,8 @@ constexpr std::uint16_t kLastHigh = 65535;
 constexpr std::uint16_t kFirstFree = 1024; // WANIPConnection:2 section 2.5.16: below is privileged
 constexpr Duration kAddressLimit = 1000ms;
 constexpr Duration kLinger = 500ms; // for an answer that decides what is to be taken back
+// Only the answer of AddAnyPortMapping says which port that is.
+constexpr Duration kLongLinger = 1400ms;
 constexpr Lifetime kPermanent{0};
 // WANIPConnection:2 section 2.3.16: the longest lease. Some gateways take this and refuse 0.
 constexpr Lifetime kLongest{604800};
@@ -156,8 +158,8 @@ void MapOperation::add(std::uint16_t port) {
         if (const auto self = weak.lock()) added(port, answer);
     };
     // The answer is waited for a little longer than anybody waits for this: see linger().
-    const auto limit = deadline() + kLinger;
-    if (other_port_ && service_->service().is_version_2() && !any_unknown_) {
+    const auto limit = deadline() + patience();
+    if (asks_for_any()) {
         service_->add_any(mapping, limit, std::move(handler));
     } else {
         service_->add(mapping, limit, std::move(handler));
@@ -191,7 +193,7 @@ void MapOperation::added(std::uint16_t port, const Result<IgdService::Answer>& a
 }
 
 void MapOperation::refused(std::uint16_t port, const soap::Fault& fault) {
-    const bool any = other_port_ && service_->service().is_version_2() && !any_unknown_;
+    const bool any = asks_for_any();
     const auto error =
         upnp_error(fault.code, any ? "AddAnyPortMapping" : "AddPortMapping", fault.description);
     switch (fault.code) {
@@ -240,7 +242,10 @@ void MapOperation::read_back(std::uint16_t port) {
                                                  ", but its table does not show it; it may be "
                                                  "full, or UPnP only half switched on"});
             }
-            if ((*entry)->internal != request_.internal) {
+            // By name it can be nobody else's but the one just added, where there was none before.
+            const bool by_name = !(*entry)->host.empty() && added_ && !was_ours_ &&
+                                 (*entry)->internal.port == request_.internal.port;
+            if ((*entry)->internal != request_.internal && !by_name) {
                 added_.reset();
                 return fail({Errc::Conflict, "the gateway says that it opened " + name +
                                                  ", but it belongs to " + owner_name(**entry)});
@@ -310,12 +315,20 @@ void MapOperation::abandon() {
     Operation::abandon();
 }
 
+bool MapOperation::asks_for_any() const {
+    return other_port_ && service_->service().is_version_2() && !any_unknown_;
+}
+
+Duration MapOperation::patience() const {
+    return asks_for_any() ? kLongLinger : kLinger;
+}
+
 // Deleting before the addition has been answered could come too early, so its answer is waited for.
 void MapOperation::linger() {
     if (lingering_ || stood_before()) return;
     lingering_ = true;
     lingered_ = net::keep_until_done(session().loop, shared_from_this());
-    linger_timer_.start_after(kLinger, [this] {
+    linger_timer_.start_after(patience(), [this] {
         const auto port = std::exchange(adding_, std::nullopt);
         if (port) take_back(*port);
         const auto done = std::exchange(lingered_, nullptr); // may be the end of this
@@ -325,7 +338,7 @@ void MapOperation::linger() {
 
 void MapOperation::take_back(std::uint16_t port) {
     if (stood_before()) return;
-    remove_in_background(shared_session(), mapping_on(port), net::now() + kUndoLimit - kLinger);
+    remove_in_background(shared_session(), mapping_on(port), net::now() + kUndoLimit - patience());
 }
 
 bool MapOperation::is_ours(const PortEntry& entry) const {

@@ -45,6 +45,8 @@ private:
     void find_entry(std::uint16_t port, IgdService::Handler<std::optional<PortEntry>> handler);
     void ask_external_address();
     void linger();
+    [[nodiscard]] bool asks_for_any() const;
+    [[nodiscard]] Duration patience() const;
     void take_back(std::uint16_t port);
     /// The entry is older than this operation: whoever made it may still count on it.
     [[nodiscard]] bool stood_before() const { return request_.renew || was_ours_; }

@@ -96,7 +96,9 @@ void CheckOperation::judge(const std::optional<PortEntry>& entry) {
     if (!entry || !entry->enabled) {
         return fail({Errc::NotFound, "the gateway has no mapping of " + name + " any more"});
     }
-    if (entry->internal != mapping_.internal) {
+    const bool by_name = !entry->host.empty() && entry->internal.port == mapping_.internal.port &&
+                         entry->description == mapping_.description;
+    if (entry->internal != mapping_.internal && !by_name) {
         return fail({Errc::Conflict, name + " belongs to " + owner_name(*entry) + " now"});
     }
     stands_ = true;
@@ -182,6 +184,7 @@ void ListOperation::answer(const IgdService& service, std::vector<PortEntry> ent
         mapping.strategy = Strategy::Igd;
         mapping.lifetime = entry.lease;
         mapping.description = entry.description;
+        if (!entry.host.empty()) mapping.description += " (" + entry.host + ")";
         mapping.gateway = service.host();
         mapping.enabled = entry.enabled;
         if (const auto host = RemotePeers::parse(entry.remote_host)) {

@@ -10,7 +10,8 @@ std::string port_name(Transport transport, std::uint16_t port) {
 }
 
 std::string owner_name(const PortEntry& entry) {
-    const auto who = entry.internal.to_string();
+    const auto who = entry.host.empty() ? entry.internal.to_string()
+                                        : entry.host + ":" + std::to_string(entry.internal.port);
     return entry.description.empty() ? who : who + " (\"" + entry.description + "\")";
 }
 

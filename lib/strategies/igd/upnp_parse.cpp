@@ -276,17 +276,20 @@ std::optional<PortEntry> make_entry(const Text& text, const EntryNames& names,
     const auto external =
         known ? known->external_port : parse_number<std::uint16_t>(text("NewExternalPort"));
     const auto internal = parse_number<std::uint16_t>(text("NewInternalPort"));
-    const auto client = IpAddress::parse(text("NewInternalClient"));
+    // Some show the host's name, which says nothing to us; but the port is taken.
+    const auto name = printable(text("NewInternalClient"), kMaxValue);
+    const auto client = IpAddress::parse(name);
     const std::string lease_text(text(names.lease));
     const auto lease = lease_text.empty() ? 0 : parse_number<std::uint32_t>(lease_text);
-    if (!transport || !external || !internal || !client || !lease) return std::nullopt;
+    if (!transport || !external || !internal || name.empty() || !lease) return std::nullopt;
     return PortEntry{*transport,
                      *external,
-                     {*client, *internal},
+                     {client.value_or(IpAddress()), *internal},
                      printable(text("NewRemoteHost"), kMaxValue),
                      printable(text(names.description), kMaxValue),
                      Lifetime(*lease),
-                     parse_enabled(text("NewEnabled"))};
+                     parse_enabled(text("NewEnabled")),
+                     client ? "" : name};
 }
 
 } // namespace

@@ -89,6 +89,7 @@ struct PortEntry {
     std::string description; ///< Printable.
     Lifetime lease{0};       ///< Left; 0: until it is deleted.
     bool enabled = true;
+    std::string host; ///< What the gateway calls the client, if that is no address; else empty.
 
     friend bool operator==(const PortEntry&, const PortEntry&) = default;
 };
