@@ -25,22 +25,22 @@ def end(keeper, out):
     return out
 
 
-def other_program(*words):
-    """`nat-map WORDS` as somebody who does not share our journal."""
-    with tempfile.TemporaryDirectory(prefix="natterjack-state-") as state:
-        return subprocess.run([leases.NAT_MAP, *words], text=True, capture_output=True, check=False,
-                              timeout=60, env=os.environ | {"XDG_STATE_HOME": state})
+def other_program(state, *words):
+    """`nat-map WORDS` as somebody who does not share our journal but has one in `state`."""
+    return subprocess.run([leases.NAT_MAP, *words], text=True, capture_output=True, check=False,
+                          timeout=60, env=os.environ | {"XDG_STATE_HOME": state})
 
 
 def full(via):
     """Somebody takes the last room, first before we open, then while the gateway reboots."""
     server = leases.listens()
-    taker = ["add", "7000", "udp", "--via", via]
+    state = tempfile.mkdtemp(prefix="natterjack-state-")
+    taker = [state, "add", "7000", "udp", "--via", via]
     out = {"taker": [other_program(*taker).returncode]}
     done = subprocess.run([leases.NAT_MAP, "add", str(PORT), "tcp", "--via", via], text=True,
                           capture_output=True, check=False, timeout=60)
     out["refused"] = [done.returncode, done.stderr]
-    other_program("delete", "7000", "udp", "--via", via)
+    other_program(state, "delete", "7000", "udp", "--via", via)
 
     keeper = Keep("--check", "2", "--via", via)
     address, port = leases.external_of(keeper.wait_for("opened"))
@@ -51,7 +51,7 @@ def full(via):
     keeper.child.send_signal(signal.SIGCONT)
     time.sleep(4)  # two checks: it finds the table full
     out["while full"] = leases.gets_in(server, address, port, patience=0.3)
-    other_program("delete", "7000", "udp", "--via", via)
+    other_program(state, "delete", "7000", "udp", "--via", via)
     out["healed after"] = leases.until_reachable(server, address, port, time.monotonic(), patience=90)
     return end(keeper, out)
 
