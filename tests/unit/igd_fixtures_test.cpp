@@ -140,7 +140,8 @@ TEST_P(IgdListing, IsReadAsTheIndexSays) {
                            entry.at("external_port"),
                            *Endpoint::parse(entry.at("internal").get<std::string>()),
                            entry.at("remote_host"), entry.at("description"),
-                           Lifetime(entry.at("lease").get<std::uint32_t>()), entry.at("enabled")});
+                           Lifetime(entry.at("lease").get<std::uint32_t>()), entry.at("enabled"),
+                           entry.value("host", "")});
     }
     EXPECT_EQ(*listing, entries);
 }
