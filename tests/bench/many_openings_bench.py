@@ -18,8 +18,8 @@ COUNT = 1000
 LIFETIME = 60  # seconds; renewed from 30 on, all of them within 20 s at 50 a second
 IDLE = 10      # seconds
 PAUSE = 1.0    # between two readings of the gateway's counter
-RULES = ("table inet bench { chain input { type filter hook input priority -300; "
-         "udp dport 5351 counter } }")
+RULES = ("add table inet bench; add chain inet bench input { type filter hook input priority -300; }; "
+         "add rule inet bench input udp dport 5351 counter")
 
 
 def requests():
