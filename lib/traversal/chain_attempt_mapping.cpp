@@ -275,7 +275,7 @@ Appraisal ChainAttempt::appraisal() const {
 
 // While the opening lives.
 StartProof ChainAttempt::repeated_proof() const {
-    if (!request_.prove || request_.internal_address) return nullptr;
+    if (!request_.prove || request_.internal_address || !request_.only_from.empty()) return nullptr;
     return
         [loop = loop_, transport = request_.transport, stun = stun_servers_, turn = turn_servers_,
          around = around_](const Path& path, const Mapping& mapping, TimePoint deadline,

@@ -20,10 +20,10 @@ StoryLine::Outcome outcome_of(const Error& error) {
 }
 
 Inquiry::Inquiry(Loop loop, const ChainParts& parts, const NetworkChoice& choice,
-                 const std::vector<Strategy>& mapping_strategies, Families families)
+                 std::vector<Strategy> mapping_strategies, Families families)
     : loop_(std::move(loop)),
       make_mapper_(parts.make_mapper),
-      strategies_(mapping_strategies),
+      strategies_(std::move(mapping_strategies)),
       done_timer_(loop_) {
     const auto network = parts.read_network();
     if (!network) {

@@ -31,7 +31,7 @@ public:
     /// \a mapping_strategies: which to ask; Direct has nobody to ask and is passed over. By IPv6
     /// nobody is asked but about what add_pinhole() adds.
     Inquiry(Loop loop, const ChainParts& parts, const NetworkChoice& choice,
-            const std::vector<Strategy>& mapping_strategies, Families families = Families::Ipv4);
+            std::vector<Strategy> mapping_strategies, Families families = Families::Ipv4);
     Inquiry(const Inquiry&) = delete;
     Inquiry& operator=(const Inquiry&) = delete;
 

@@ -28,7 +28,7 @@ constexpr int kInterrupted = 128 + SIGINT;
 constexpr int kNothingGetsIn = 1;
 
 /// One port, from the request to its end.
-struct Port {
+struct Port {         // NOLINT(*exception-escape): the analysis takes JSON's assertions for throws
     std::string name; ///< "6667/udp"
     natterjack::Attempt attempt;
     std::optional<Opening> opening;

@@ -75,7 +75,7 @@ void MapOperation::begin(const IgdService& service, const std::string& /*product
 void MapOperation::find_entry(std::uint16_t port,
                               IgdService::Handler<std::optional<PortEntry>> handler) {
     if (remote_host_.empty()) {
-        return service_->find_entry({request_.transport, port}, deadline(), std::move(handler));
+        return service_->find_entry({request_.transport, port}, deadline(), handler);
     }
     const auto is_it = [transport = request_.transport, port](const PortEntry& entry) {
         return entry.transport == transport && entry.external_port == port;
