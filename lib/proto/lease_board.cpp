@@ -7,15 +7,17 @@ namespace natterjack {
 
 namespace {
 
-// A few requests may go out together; the rate holds for every second all the same.
+// A few requests may go out together. With those the pace comes to no more than kMaxRate in any
+// one second.
 constexpr Duration kBurst{200};
+constexpr int kPace = 38;
 
 Duration scaled(Duration whole, double factor) {
     return Duration(static_cast<Duration::rep>(static_cast<double>(whole.count()) * factor));
 }
 
 Duration price(int requests) {
-    return requests * Duration(std::chrono::seconds(1)) / LeaseBoard::kMaxRate;
+    return requests * Duration(std::chrono::seconds(1)) / kPace;
 }
 
 } // namespace

@@ -127,7 +127,7 @@ private:
     Queue due_;  ///< Of leases that are not under way.
     Queue ends_; ///< Of leases whose end has not been told.
     std::size_t under_way_ = 0;
-    TimePoint paid_until_; ///< At kMaxRate, what was asked so far lasts until then.
+    TimePoint paid_until_; ///< At our pace, what was asked so far lasts until then.
     std::optional<TimePoint> look_;
     Id looked_at_ = 0; ///< Last; they take turns.
     std::optional<TimePoint> suspected_;
