@@ -5,18 +5,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <fstream>
 #include <iostream>
 #include <map>
 #include <string>
 #include <vector>
 
-#include <unistd.h>
-
 #include <glib-unix.h>
 #include <glib.h>
 
 #include <natterjack/traversal.hpp>
+
+#include "resident.hpp"
 
 using namespace natterjack;
 
@@ -24,14 +23,6 @@ namespace {
 
 constexpr std::uint16_t kFirstPort = 20000;
 constexpr int kAtOnce = 16; // openings that are asked for side by side
-
-double resident_kibibytes() {
-    std::ifstream statm("/proc/self/statm");
-    long size = 0;
-    long resident = 0;
-    statm >> size >> resident;
-    return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1024;
-}
 
 class Openings {
 public:
@@ -73,7 +64,7 @@ private:
             std::cerr << outcome.error().error.message << '\n';
         }
         if (answered_ == 1) {
-            before_ = resident_kibibytes();
+            before_ = bench::resident_kibibytes();
             started_ = g_get_monotonic_time();
             for (int i = 0; i < kAtOnce && asked_ < count_; ++i) open_next();
         } else if (asked_ < count_) {
@@ -84,7 +75,7 @@ private:
         std::printf("{\"open\": %zu, \"failed\": %d, \"seconds\": %.2f, \"kib_each\": %.1f}\n",
                     open_.size(), failed_,
                     static_cast<double>(g_get_monotonic_time() - started_) / G_USEC_PER_SEC,
-                    (resident_kibibytes() - before_) / (count_ - 1));
+                    (bench::resident_kibibytes() - before_) / (count_ - 1));
         std::fflush(stdout);
     }
 

@@ -2,12 +2,10 @@
 // What DTLS, SCTP and data channels cost: handshakes, throughput and memory of two ends in one
 // process, on one thread, without sockets. Fails when a target is missed.
 #include <cstdio>
-#include <fstream>
 #include <thread>
 #include <tuple>
 
-#include <unistd.h>
-
+#include "resident.hpp"
 #include "strategies/ice/secure_session.hpp"
 
 using namespace natterjack;
@@ -110,17 +108,9 @@ bool measure_throughput(std::size_t size) {
     return megabits >= kLeastMegabits;
 }
 
-double resident_kibibytes() {
-    std::ifstream statm("/proc/self/statm");
-    long size = 0;
-    long resident = 0;
-    statm >> size >> resident;
-    return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1024;
-}
-
 bool measure_memory() {
     constexpr std::size_t kSessions = 1000;
-    const auto before = resident_kibibytes();
+    const auto before = bench::resident_kibibytes();
     std::vector<Ends> all;
     for (std::size_t i = 0; i < kSessions / 2; ++i) {
         auto& ends = all.emplace_back(make_ends());
@@ -137,7 +127,7 @@ bool measure_memory() {
             exchange(ends);
         }
     }
-    const auto each = (resident_kibibytes() - before) / kSessions;
+    const auto each = (bench::resident_kibibytes() - before) / kSessions;
     std::printf("an idle session with one channel, of %zu: %.0f KiB\n", kSessions, each);
     return each <= kMostKibibytes;
 }

@@ -7,18 +7,18 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <glib.h>
 
 #include <natterjack/peer_session.hpp>
+
+#include "resident.hpp"
 
 using namespace natterjack;
 
@@ -40,12 +40,7 @@ long count(const char* directory) {
 }
 
 Use use() {
-    std::ifstream statm("/proc/self/statm");
-    long size = 0;
-    long resident = 0;
-    statm >> size >> resident;
-    return {static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1024,
-            count("/proc/self/fd"), count("/proc/self/task")};
+    return {bench::resident_kibibytes(), count("/proc/self/fd"), count("/proc/self/task")};
 }
 
 class Pair {

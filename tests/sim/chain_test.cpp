@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/loop_runner.hpp"
-#include "tests/support/scripted_mapper.hpp"
+#include "tests/support/house_fixture.hpp"
 
 namespace natterjack {
 namespace {
@@ -19,7 +18,7 @@ const std::vector<Strategy> kAllWithIce = {Strategy::Direct, Strategy::Igd, Stra
                                            Strategy::NatPmp, Strategy::Ice};
 const Error kSilent{Errc::Timeout, "nobody answered"};
 
-class ChainTest : public testing::Test {
+class ChainTest : public test::HouseTest<Opening> {
 protected:
     void start(OpenRequest request = {.port = 6667, .transport = Transport::Tcp},
                const std::vector<Strategy>& strategies = kAll) {
@@ -29,14 +28,6 @@ protected:
             result_.emplace(std::move(result));
             if (on_answer_) on_answer_();
         });
-        runner_.run_pending();
-    }
-
-    void TearDown() override {
-        attempt_ = {};
-        result_.reset();
-        runner_.run_pending();
-        house_.confirm_removals();
         runner_.run_pending();
     }
 
@@ -53,12 +44,8 @@ protected:
         return *result_ ? (*result_)->info() : OpeningInfo{};
     }
 
-    test::LoopRunner runner_;
-    ScriptedHouse house_;
     std::unique_ptr<Chain> chain_;
-    Attempt attempt_;
     int answers_ = 0;
-    std::optional<Result<Opening, OpenFailure>> result_;
     std::function<void()> on_answer_; ///< Called in the turn of the answer.
 };
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
-#include "tests/support/loop_runner.hpp"
-#include "tests/support/scripted_mapper.hpp"
+#include "tests/support/house_fixture.hpp"
 #include "traversal/outbound_flow.hpp"
 
 namespace natterjack {
@@ -14,7 +13,7 @@ using test::ScriptedHouse;
 const Endpoint kRemote{IpAddress::v4(0xCB007109), 4500};
 constexpr auto kOutside = "25.0.113.7:40001";
 
-class OutboundFlowTest : public testing::Test {
+class OutboundFlowTest : public test::HouseTest<OutboundFlow> {
 protected:
     void start(FlowRequest request) {
         attempt_ = keep_flow(runner_.loop(), house_.parts(), std::move(request),
@@ -24,14 +23,6 @@ protected:
         runner_.run_pending();
     }
     void start() { start({.port = 5000, .remote = kRemote, .network = {.source = kHost}}); }
-
-    void TearDown() override {
-        attempt_ = {};
-        result_.reset();
-        runner_.run_pending();
-        house_.confirm_removals();
-        runner_.run_pending();
-    }
 
     [[nodiscard]] ScriptedHouse::Calls& pcp() { return house_.at(Strategy::Pcp); }
     void grant(const char* external) {
@@ -43,10 +34,6 @@ protected:
     }
 
     static constexpr IpAddress kHost = ScriptedHouse::kHost;
-    test::LoopRunner runner_;
-    ScriptedHouse house_;
-    Attempt attempt_;
-    std::optional<Result<OutboundFlow, OpenFailure>> result_;
 };
 
 TEST_F(OutboundFlowTest, IsAskedForAtOnceAndSaysHowItLooksFromOutside) {
