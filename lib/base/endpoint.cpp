@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <vector>
 
 #include <natterjack/endpoint.hpp>
+
+#include "base/number.hpp"
 
 namespace natterjack {
 
@@ -32,15 +33,6 @@ constexpr auto kOtherSpecial = std::to_array<Range>({
     {0xCB007100, 24}, // 203.0.113/24, documentation
     {0xF0000000, 4},  // 240/4, reserved, and the broadcast address
 });
-
-template<class T>
-std::optional<T> parse_number(std::string_view text, int base = 10) {
-    T value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size())
-        return std::nullopt;
-    return value;
-}
 
 std::optional<std::uint32_t> parse_v4(std::string_view text) {
     std::uint32_t address = 0;

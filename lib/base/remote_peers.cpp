@@ -1,24 +1,15 @@
 // SPDX-License-Identifier: MIT
-#include <charconv>
 #include <optional>
 
 #include <natterjack/remote_peers.hpp>
+
+#include "base/number.hpp"
 
 namespace natterjack {
 
 namespace {
 
 constexpr unsigned kAddressBits = 128; // of the mapped form
-
-template<class T>
-std::optional<T> number_in(std::string_view text) {
-    T value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size()) {
-        return std::nullopt;
-    }
-    return value;
-}
 
 Error no_peers(std::string_view text) {
     return {Errc::InvalidArgument,
@@ -37,13 +28,13 @@ std::optional<RemotePeers> parse_network(std::string_view text, std::size_t slas
     auto length = text.substr(slash + 1);
     RemotePeers out;
     if (const auto colon = length.find(':'); colon != std::string_view::npos) {
-        const auto port = number_in<std::uint16_t>(length.substr(colon + 1));
+        const auto port = parse_number<std::uint16_t>(length.substr(colon + 1));
         if (!port || *port == 0) return std::nullopt;
         out.port = *port;
         length = length.substr(0, colon);
     }
     const auto prefix = IpAddress::parse(address);
-    const auto prefix_length = number_in<unsigned>(length);
+    const auto prefix_length = parse_number<unsigned>(length);
     if (!prefix || !prefix_length) return std::nullopt;
     out.prefix = *prefix;
     out.prefix_length = *prefix_length;

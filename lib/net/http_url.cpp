@@ -2,9 +2,9 @@
 #include "net/http_url.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
+#include "base/number.hpp"
 #include "base/text.hpp"
 
 namespace natterjack::net {
@@ -22,10 +22,8 @@ bool is_url_character(char c) {
 }
 
 std::optional<std::uint16_t> parse_port(std::string_view text) {
-    std::uint16_t port = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-    if (error != std::errc() || end != text.data() + text.size() || port == 0) return std::nullopt;
-    return port;
+    const auto port = parse_number<std::uint16_t>(text);
+    return port && *port != 0 ? port : std::nullopt;
 }
 
 std::optional<IpAddress> parse_host(std::string_view text) {

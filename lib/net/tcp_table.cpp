@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <optional>
 #include <string>
 
+#include "base/number.hpp"
 #include "base/text.hpp"
 
 namespace natterjack::net {
@@ -19,15 +19,6 @@ namespace {
 constexpr unsigned kSynSent = 2; // include/net/tcp_states.h
 constexpr unsigned kListen = 10;
 
-template<class T>
-std::optional<T> parse_hex(std::string_view text) {
-    T value = 0;
-    const auto* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, value, 16);
-    if (text.empty() || error != std::errc() || stop != end) return std::nullopt;
-    return value;
-}
-
 /// "0100007F:1F90", or 32 digits before the colon.
 std::optional<Endpoint> parse_endpoint(std::string_view text) {
     constexpr std::size_t kWord = 8; // digits
@@ -36,12 +27,12 @@ std::optional<Endpoint> parse_endpoint(std::string_view text) {
     IpAddress::Bytes bytes{};
     std::size_t at = colon == kWord ? 12 : 0;
     for (std::size_t i = 0; i < colon; i += kWord) {
-        const auto word = parse_hex<std::uint32_t>(text.substr(i, kWord));
+        const auto word = parse_number<std::uint32_t>(text.substr(i, kWord), 16);
         if (!word) return std::nullopt;
         const auto raw = std::bit_cast<std::array<std::uint8_t, 4>>(*word); // as it is in memory
         for (const auto byte : raw) bytes.at(at++) = byte;
     }
-    const auto port = parse_hex<std::uint16_t>(text.substr(colon + 1));
+    const auto port = parse_number<std::uint16_t>(text.substr(colon + 1), 16);
     if (!port) return std::nullopt;
     if (colon == kWord) bytes[10] = bytes[11] = 0xff; // IPv4-mapped
     return Endpoint{IpAddress::v6(bytes), *port};
@@ -67,7 +58,7 @@ bool table_has_connection(std::string_view table, std::uint16_t local_port,
         next_word(line); // the entry's number
         const auto ours = parse_endpoint(next_word(line));
         const auto theirs = parse_endpoint(next_word(line));
-        const auto state = parse_hex<unsigned>(next_word(line));
+        const auto state = parse_number<unsigned>(next_word(line), 16);
         if (!ours || !theirs || !state || *state == kSynSent || *state == kListen) continue;
         if (ours->port == local_port && *theirs == remote) return true;
     }

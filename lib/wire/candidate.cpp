@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/number.hpp"
 #include "base/text.hpp"
 #include "wire/tokens.hpp"
 
@@ -64,7 +65,7 @@ Result<Candidate> read_extensions(TokenReader& in, Candidate out, std::string_vi
         if (name == "raddr") {
             related_address = value;
         } else if (name == "rport") {
-            related_port = parse_decimal<std::uint16_t>(value);
+            related_port = parse_number<std::uint16_t>(value);
             if (!related_port) return malformed("rport", line);
         } else if (name == "tcptype") {
             const auto found = std::find(kTcpTypes.begin(), kTcpTypes.end(), value);
@@ -135,14 +136,14 @@ Result<Candidate> decode_candidate(std::string_view line) {
     Candidate out;
     out.foundation = in.next();
     if (!is_ice_text(out.foundation, 1, kMaxFoundation)) return malformed("foundation", line);
-    const auto component = parse_decimal<std::uint16_t>(in.next());
+    const auto component = parse_number<std::uint16_t>(in.next());
     if (!component || *component == 0 || *component > 256) return malformed("component", line);
     const auto transport = in.next();
-    const auto priority = parse_decimal<std::uint32_t>(in.next());
+    const auto priority = parse_number<std::uint32_t>(in.next());
     if (!priority || *priority == 0 || *priority > kMaxPriority) return malformed("priority", line);
     out.priority = *priority;
     if (!read_address(in.next(), out)) return malformed("address", line);
-    const auto port = parse_decimal<std::uint16_t>(in.next());
+    const auto port = parse_number<std::uint16_t>(in.next());
     if (!port || *port == 0) return malformed("port", line);
     out.port = *port;
     if (in.next() != "typ") return malformed("type", line);

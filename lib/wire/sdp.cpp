@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "base/number.hpp"
 #include "base/text.hpp"
 #include "wire/tokens.hpp"
 
@@ -171,14 +172,14 @@ Result<void> read_channel_attribute(std::string_view name, std::string_view valu
     } else if (name == "bundle-only") {
         section.bundle_only = true;
     } else if (name == "sctp-port") {
-        section.sctp_port = parse_decimal<std::uint16_t>(value);
+        section.sctp_port = parse_number<std::uint16_t>(value);
         if (!section.sctp_port || *section.sctp_port == 0) return malformed("sctp-port");
     } else if (name == "sctpmap") { // "5000 webrtc-datachannel 1024"
         TokenReader in(value);
-        const auto port = parse_decimal<std::uint16_t>(in.next());
+        const auto port = parse_number<std::uint16_t>(in.next());
         if (port && in.next() == kFormat) section.sctpmap = port;
     } else if (name == "max-message-size") {
-        section.max_message_size = parse_decimal<std::uint64_t>(value);
+        section.max_message_size = parse_number<std::uint64_t>(value);
         if (!section.max_message_size) return malformed("max-message-size");
     }
     return {};
@@ -226,7 +227,7 @@ Result<Section> read_media_line(std::string_view line) {
     Section section;
     section.media = take_until(rest, ' ');
     auto ports = take_until(rest, ' ');
-    const auto port = parse_decimal<std::uint16_t>(take_until(ports, '/'));
+    const auto port = parse_number<std::uint16_t>(take_until(ports, '/'));
     section.protocol = take_until(rest, ' ');
     section.formats = rest;
     const bool formats_ok =
@@ -242,8 +243,8 @@ Result<Section> read_media_line(std::string_view line) {
 Result<void> read_origin(std::string_view line, Parsed& parsed) {
     TokenReader in(line.substr(2));
     const auto user = in.next();
-    const auto id = parse_decimal<std::uint64_t>(in.next());
-    const auto version = parse_decimal<std::uint64_t>(in.next());
+    const auto id = parse_number<std::uint64_t>(in.next());
+    const auto version = parse_number<std::uint64_t>(in.next());
     if (user.empty() || !id || !version || in.at_end()) return malformed("o-line");
     parsed.session_id = *id;
     parsed.version = *version;
@@ -305,7 +306,7 @@ std::optional<Protocol> protocol_of(const Section& section) {
     const auto protocol = static_cast<Protocol>(found - kProtocols.begin());
     const bool ours = protocol == Protocol::DtlsSctp
                           ? section.sctpmap && *section.sctpmap != 0 &&
-                                parse_decimal<std::uint16_t>(section.formats) == section.sctpmap
+                                parse_number<std::uint16_t>(section.formats) == section.sctpmap
                           : lists_word(section.formats, kFormat);
     return ours ? std::optional(protocol) : std::nullopt;
 }

@@ -4,9 +4,6 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
-#include <concepts>
-#include <optional>
 #include <string_view>
 
 namespace natterjack {
@@ -21,16 +18,6 @@ namespace natterjack {
 /// True when all is printable ASCII without space.
 [[nodiscard]] inline bool is_visible(std::string_view text) noexcept {
     return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
-}
-
-/// All of \a text as an unsigned decimal number: no sign, no space, no overflow.
-template<std::unsigned_integral T>
-[[nodiscard]] std::optional<T> parse_decimal(std::string_view text) noexcept {
-    T value = 0;
-    const auto* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, value);
-    if (text.empty() || error != std::errc() || stop != end) return std::nullopt;
-    return value;
 }
 
 /// Takes what stands before the first \a separator off the front of \a text, and the separator with

@@ -2,8 +2,8 @@
 #include "strategies/igd/pinhole_operations.hpp"
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/number.hpp"
 #include "strategies/igd/igd_errors.hpp"
 
 namespace natterjack::igd {
@@ -13,10 +13,7 @@ namespace {
 std::optional<std::uint16_t> id_in(const Reply& reply) {
     const auto* text = reply.find("UniqueID");
     if (text == nullptr) return std::nullopt;
-    std::uint16_t id = 0;
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), id);
-    if (error != std::errc() || end != text->data() + text->size()) return std::nullopt;
-    return id;
+    return parse_number<std::uint16_t>(*text);
 }
 
 } // namespace

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -13,6 +12,7 @@
 #include <miniupnpc/upnperrors.h>
 #include <miniupnpc/upnpreplyparse.h>
 
+#include "base/number.hpp"
 #include "base/text.hpp"
 #include "proto/ssdp_search.hpp"
 #include "wire/xml.hpp"
@@ -68,16 +68,6 @@ private:
     static constexpr std::size_t kSlack = 16; // the parser looks at most 9 bytes ahead
     std::string text_;
 };
-
-template<class T>
-std::optional<T> parse_number(std::string_view text) {
-    T value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size()) {
-        return std::nullopt;
-    }
-    return value;
-}
 
 std::optional<Transport> parse_transport(std::string_view text) {
     if (equal_ignoring_case(text, "TCP")) return Transport::Tcp;
