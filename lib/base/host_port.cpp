@@ -2,9 +2,10 @@
 #include "base/host_port.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include <natterjack/endpoint.hpp>
+
+#include "base/number.hpp"
 
 namespace natterjack {
 
@@ -42,9 +43,9 @@ Result<HostPort> parse_host_port(std::string_view text, std::uint16_t default_po
     }
     if (rest.empty()) return out;
     if (rest.front() != ':') return error;
-    rest.remove_prefix(1);
-    const auto [end, code] = std::from_chars(rest.data(), rest.data() + rest.size(), out.port);
-    if (code != std::errc() || end != rest.data() + rest.size() || out.port == 0) return error;
+    const auto port = parse_port(rest.substr(1));
+    if (!port) return error;
+    out.port = *port;
     return out;
 }
 

@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <concepts>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -20,6 +21,12 @@ template<std::integral T>
     const auto [stop, error] = std::from_chars(text.data(), end, value, base);
     if (text.empty() || error != std::errc() || stop != end) return std::nullopt;
     return value;
+}
+
+/// All of \a text as a port that one can send to: 1 to 65535, decimal.
+[[nodiscard]] inline std::optional<std::uint16_t> parse_port(std::string_view text) noexcept {
+    const auto port = parse_number<std::uint16_t>(text);
+    return port && *port != 0 ? port : std::nullopt;
 }
 
 } // namespace natterjack

@@ -21,11 +21,6 @@ bool is_url_character(char c) {
     return c > ' ' && c < '\x7f' && kAmbiguous.find(c) == std::string_view::npos;
 }
 
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-    const auto port = parse_number<std::uint16_t>(text);
-    return port && *port != 0 ? port : std::nullopt;
-}
-
 std::optional<IpAddress> parse_host(std::string_view text) {
     const bool bracketed = text.size() > 2 && text.front() == '[' && text.back() == ']';
     std::string host(bracketed ? text.substr(1, text.size() - 2) : text);

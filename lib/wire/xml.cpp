@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <optional>
 
+#include "base/number.hpp"
 #include "base/text.hpp"
 
 namespace natterjack::xml {
@@ -40,11 +40,8 @@ std::optional<std::uint32_t> character_reference(std::string_view name) {
     if (name.size() < 2 || name[0] != '#') return std::nullopt;
     const bool hex = ascii_lower(name[1]) == 'x';
     const auto digits = name.substr(hex ? 2 : 1);
-    std::uint32_t value = 0;
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), value, hex ? 16 : 10);
-    if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-    if (value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return std::nullopt;
+    const auto value = parse_number<std::uint32_t>(digits, hex ? 16 : 10);
+    if (!value || *value > 0x10FFFF || (*value >= 0xD800 && *value <= 0xDFFF)) return std::nullopt;
     return value;
 }
 

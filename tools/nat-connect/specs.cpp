@@ -2,10 +2,10 @@
 #include "specs.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <utility>
 
+#include "base/number.hpp"
 #include "base/text.hpp"
 
 namespace nat_connect {
@@ -16,6 +16,7 @@ using natterjack::Endpoint;
 using natterjack::Errc;
 using natterjack::Error;
 using natterjack::IpAddress;
+using natterjack::parse_port;
 using natterjack::Result;
 using natterjack::Transport;
 
@@ -27,13 +28,6 @@ Error bad(std::string message) {
 
 std::string quoted(std::string_view text) {
     return "\"" + natterjack::printable(text) + "\"";
-}
-
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-    std::uint16_t port = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return port;
 }
 
 /// Cuts "REST:WORD" at the last colon outside brackets: REST, WORD. Without one: "", text.
@@ -125,7 +119,7 @@ Result<HostPort> parse_host_port(std::string_view text) {
     const auto [host_text, port_text] = cut_last(text);
     const auto host = parse_host(host_text);
     const auto port = parse_port(port_text);
-    if (!host || !port || *port == 0) {
+    if (!host || !port) {
         return bad(quoted(text) + " is not HOST:PORT (an IPv6 address stands in brackets)");
     }
     return HostPort{*host, *port};
@@ -144,7 +138,7 @@ Result<Forward> parse_forward(std::string_view text) {
         return bad(whole + " is not tcp:[ADDRESS:]PORT:HOST:PORT or udp:...");
     }
     Forward out{*transport, {IpAddress::v4(0x7F000001), 0}, *target};
-    const auto port = parse_port(listen->port);
+    const auto port = natterjack::parse_number<std::uint16_t>(listen->port); // 0: any free one
     if (!port) return bad(whole + ": " + quoted(listen->port) + " is not a port to listen at");
     out.listen.port = *port;
     if (listen->address == "*") {
@@ -167,7 +161,7 @@ Result<AllowRule> AllowRule::parse(std::string_view text) {
     const auto [host_text, port_text] = cut_last(text);
     const auto host = parse_host(host_text);
     const auto port = port_text == "*" ? std::optional<std::uint16_t>(0) : parse_port(port_text);
-    if (!host || !port || (*port == 0 && port_text != "*")) {
+    if (!host || !port) {
         return bad(whole + " is not HOST:PORT, with * for any host or port");
     }
     out.host_ = *host;
@@ -193,7 +187,7 @@ Result<ListenRule> ListenRule::parse(std::string_view text) {
     }
     const auto listen = split_listen(text);
     const auto port = listen ? parse_port(listen->port) : std::nullopt;
-    if (!listen || (listen->port != "*" && (!port || *port == 0))) {
+    if (!listen || (listen->port != "*" && !port)) {
         return bad(whole + " is not [ADDRESS:]PORT, with * for any");
     }
     out.any_port_ = listen->port == "*";

@@ -2,12 +2,13 @@
 #include "socket_table.hpp"
 
 #include <array>
-#include <charconv>
 #include <cstdio>
 #include <optional>
 #include <string>
 
 #include <arpa/inet.h>
+
+#include "base/number.hpp"
 
 namespace natterjack::lab {
 
@@ -25,11 +26,7 @@ std::string_view next_field(std::string_view& line) {
 }
 
 std::optional<std::uint32_t> parse_hex(std::string_view text) {
-    std::uint32_t value = 0;
-    const auto* end = text.data() + text.size();
-    const auto result = std::from_chars(text.data(), end, value, 16);
-    if (result.ec != std::errc() || result.ptr != end) return std::nullopt;
-    return value;
+    return parse_number<std::uint32_t>(text, 16);
 }
 
 /// "0101A8C0", and four of them for IPv6: the machine's own reading of each four bytes.

@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/number.hpp"
+
 namespace natterjack::lab {
 
 namespace {
@@ -144,14 +146,6 @@ Result<std::chrono::seconds> parse_timeout(std::string_view option, std::string_
     return std::chrono::seconds(*number / kMillion);
 }
 
-std::optional<std::uint16_t> parse_port(std::string_view digits) {
-    std::uint16_t port = 0;
-    const auto* end = digits.data() + digits.size();
-    const auto parsed = std::from_chars(digits.data(), end, port);
-    if (parsed.ec != std::errc() || parsed.ptr != end || port == 0) return std::nullopt;
-    return port;
-}
-
 std::vector<std::string_view> split(std::string_view text, char separator) {
     std::vector<std::string_view> words;
     for (;;) {
@@ -193,10 +187,7 @@ bool is_address(std::string_view text) {
     for (int part = 0; part < 4; ++part) {
         const auto dot = part < 3 ? text.find('.') : text.size();
         if (dot > text.size()) return false;
-        std::uint8_t number = 0;
-        const auto* end = text.data() + dot;
-        const auto parsed = std::from_chars(text.data(), end, number);
-        if (parsed.ec != std::errc() || parsed.ptr != end) return false;
+        if (!parse_number<std::uint8_t>(text.substr(0, dot))) return false;
         text.remove_prefix(std::min(dot + 1, text.size()));
     }
     return true;
@@ -234,7 +225,7 @@ Result<bool> apply_router_option(RouterSpec& router, std::string_view option, st
     }
     if (name == "table") {
         const auto room = parse_port(value);
-        if (!room || *room == 0) return bad(quoted(option) + ": a number of 1 to 65535");
+        if (!room) return bad(quoted(option) + ": a number of 1 to 65535");
         offered.table = *room;
         return true;
     }

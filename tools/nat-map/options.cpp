@@ -4,9 +4,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <iostream>
+
+#include "base/number.hpp"
 
 namespace nat_map {
 
@@ -56,18 +57,11 @@ struct Words {
     bool ipv6 = false;
 };
 
-std::optional<std::uint16_t> parse_port(const std::string& word) {
-    std::uint16_t port = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), port);
-    if (error != std::errc() || end != word.data() + word.size() || port == 0) return std::nullopt;
-    return port;
-}
-
 /// "6667 6668 tcp": ports, then what they carry. Throws CLI::ValidationError.
 void read_ports(const std::vector<std::string>& words, Options& options) {
     for (std::size_t i = 0; i < words.size(); ++i) {
         const auto word = CLI::detail::to_lower(words[i]); // "TCP" is as good
-        if (const auto port = parse_port(word)) {
+        if (const auto port = natterjack::parse_port(word)) {
             options.ports.push_back(*port);
         } else if (i > 0 && i + 1 == words.size() && (word == "tcp" || word == "both")) {
             options.transports.push_back(Transport::Tcp);
