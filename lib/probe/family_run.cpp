@@ -83,6 +83,10 @@ void FamilyRun::note_answer(const StunConversation::Answer& answer) {
     server.answered = true;
     server.round_trip = answer.round_trip;
     server.software = stun::software(answer.message);
+    if (left_out_.contains(answer.from)) {
+        server.trouble = "is in this host's own network, on this side of the NAT";
+        return;
+    }
     answered_.push_back(*target);
     const auto other = stun::other_address(answer.message);
     if (!other) {
@@ -109,15 +113,29 @@ void FamilyRun::note_answer(const StunConversation::Answer& answer) {
 void FamilyRun::note_rows(const MappingSocket& socket) {
     if (!socket.machine().result()) return;
     for (const auto& row : socket.machine().result()->rows) {
+        if (left_out_.contains(row.server)) continue;
         report_.seen.push_back({row.server, socket.local(), row.mapped, row.round_trip});
     }
 }
 
-void FamilyRun::take_survey() {
-    note_rows(*survey_);
-    if (survey_->machine().result()) {
-        for (const auto& answer : survey_->machine().result()->answers) note_answer(answer);
+// A server of the own network sees the host as it is. Where others do not, it tells nothing of the
+// way out.
+void FamilyRun::leave_out_neighbours(const std::vector<MappingTest::Row>& rows) {
+    const auto is_neighbour = [this](const MappingTest::Row& row) {
+        return !row.server.address.is_public() && row.mapped.address == setup_.source;
+    };
+    if (std::all_of(rows.begin(), rows.end(), is_neighbour)) return;
+    for (const auto& row : rows) {
+        if (is_neighbour(row)) left_out_.insert(row.server);
     }
+}
+
+void FamilyRun::take_survey() {
+    if (const auto& result = survey_->machine().result()) {
+        leave_out_neighbours(result->rows);
+        for (const auto& answer : result->answers) note_answer(answer);
+    }
+    note_rows(*survey_);
     if (answered_.empty()) {
         ask_over_tcp();
         return;

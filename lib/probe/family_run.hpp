@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -60,6 +61,7 @@ private:
                     std::optional<ChangedAnswer::Outcome>& outcome);
 
     void take_survey();
+    void leave_out_neighbours(const std::vector<MappingTest::Row>& rows);
     void note_answer(const StunConversation::Answer& answer);
     void note_rows(const MappingSocket& socket);
     void ask_ports();
@@ -82,6 +84,7 @@ private:
     std::vector<ServerReport>& servers_;
     Hooks hooks_;
 
+    std::set<Endpoint> left_out_; // servers that are on this side of the NAT
     std::vector<Target> answered_;
     std::vector<Target> candidates_; // those that name a credible other address; the first is asked
     std::optional<Target> first_candidate_;

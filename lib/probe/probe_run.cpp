@@ -122,12 +122,19 @@ void ProbeRun::look_for_portal() {
 #endif
 }
 
+// One on the internet tells the way there; one of the own network does not.
+const Endpoint& ProbeRun::farthest(const std::vector<FamilyRun::Target>& targets) {
+    const auto found = std::find_if(targets.begin(), targets.end(), [](const auto& each) {
+        return each.endpoint.address.is_public();
+    });
+    return found == targets.end() ? targets.front().endpoint : found->endpoint;
+}
+
 // The kernel's own choice of a way to a server, VPNs included: that is the way that programs take.
 void ProbeRun::note_way_out() {
-    const bool v4 = !v4_.targets.empty();
-    if (v4 || !v6_.targets.empty()) {
-        const auto& target = v4 ? v4_.targets.front() : v6_.targets.front();
-        if (const auto route = net::route_to(target.endpoint.address)) {
+    const auto& targets = v4_.targets.empty() ? v6_.targets : v4_.targets;
+    if (!targets.empty()) {
+        if (const auto route = net::route_to(farthest(targets).address)) {
             report_.gateway = route->gateway;
             if (const auto* interface = network_.find(route->interface))
                 report_.interface = interface->name;
@@ -169,28 +176,41 @@ void ProbeRun::resolve(const std::vector<HostPort>& servers) {
     }
 }
 
+bool ProbeRun::add_target(Family& family, std::size_t server, const Endpoint& endpoint) {
+    const auto& name = report_.servers[server].name;
+    for (const auto& each : family.targets) {
+        if (each.endpoint != endpoint) continue;
+        report_.servers[each.server].name += ", " + name;
+        return false;
+    }
+    if (report_.servers[server].endpoint) { // of the other family
+        report_.servers.push_back({.name = name});
+        server = report_.servers.size() - 1;
+    }
+    report_.servers[server].endpoint = endpoint;
+    family.targets.push_back({server, endpoint});
+    return true;
+}
+
 void ProbeRun::take_addresses(std::size_t server, std::uint16_t port,
                               const Result<std::vector<IpAddress>>& addresses) {
-    if (!addresses) report_.servers[server].trouble = addresses.error().message;
     const auto found = addresses.value_or({});
+    bool known = false;
     for (const bool v4 : {true, false}) {
         if (v4 ? !request_.ipv4 : !request_.ipv6) continue;
         // One address of each family: two of one operator prove no more than one.
         const auto address = std::find_if(
             found.begin(), found.end(), [&](const IpAddress& each) { return each.is_v4() == v4; });
         if (address == found.end()) continue;
-        const Endpoint endpoint{*address, port};
-        auto& targets = v4 ? v4_.targets : v6_.targets;
-        const bool known = std::any_of(targets.begin(), targets.end(),
-                                       [&](const auto& each) { return each.endpoint == endpoint; });
-        if (known) continue; // two names of one server
-        auto index = server;
-        if (report_.servers[server].endpoint) {
-            index = report_.servers.size();
-            report_.servers.push_back({.name = report_.servers[server].name});
-        }
-        report_.servers[index].endpoint = endpoint;
-        targets.push_back({index, endpoint});
+        known |= !add_target(v4 ? v4_ : v6_, server, {*address, port});
+    }
+    auto& row = report_.servers[server];
+    if (!addresses) {
+        row.trouble = addresses.error().message;
+    } else if (!row.endpoint && known) {
+        doubles_.push_back(server);
+    } else if (!row.endpoint) {
+        row.trouble = "has no address of the family that was asked for";
     }
     if (--unresolved_ == 0) step_timer_.start_at(net::now(), [this] { start_families(); });
 }
@@ -228,7 +248,7 @@ void ProbeRun::start_family(Family& family, FamilyReport& report, bool v4) {
                                });
         });
     if (!has_address || (!v4 && !family.targets.empty() &&
-                         setup_for(family.targets.front().endpoint).source.is_unspecified())) {
+                         setup_for(farthest(family.targets)).source.is_unspecified())) {
         report.status = Status::NoAddress;
         return;
     }
@@ -238,7 +258,7 @@ void ProbeRun::start_family(Family& family, FamilyReport& report, bool v4) {
     }
     ++waiting_;
     family.run = std::make_unique<FamilyRun>(
-        loop_, setup_for(family.targets.front().endpoint), family.targets, report, report_.servers,
+        loop_, setup_for(farthest(family.targets)), family.targets, report, report_.servers,
         FamilyRun::Hooks{.progress = [this](std::string_view what) { tell(what); },
                          .external_known =
                              [this, v4, &report] {
@@ -370,6 +390,10 @@ void ProbeRun::finish() {
     take_gateways();
     const bool looked = !is_quick() || !evidence_.gateway_says.empty();
     if (evidence_.external && looked) report_.layers = judge_layers(evidence_);
+    std::sort(doubles_.begin(), doubles_.end());
+    for (; !doubles_.empty(); doubles_.pop_back())
+        report_.servers.erase(report_.servers.begin() +
+                              static_cast<std::ptrdiff_t>(doubles_.back()));
     portal_.stranger_answers =
         std::any_of(report_.servers.begin(), report_.servers.end(),
                     [](const ServerReport& each) { return each.stranger_answers; });

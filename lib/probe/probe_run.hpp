@@ -46,10 +46,13 @@ private:
 
     [[nodiscard]] bool is_quick() const;
     void resolve(const std::vector<HostPort>& servers);
+    /// Returns whether nobody else has that endpoint; who has, takes the name.
+    bool add_target(Family& family, std::size_t server, const Endpoint& endpoint);
     void take_addresses(std::size_t server, std::uint16_t port,
                         const Result<std::vector<IpAddress>>& addresses);
     void start_families();
     void start_family(Family& family, FamilyReport& report, bool v4);
+    [[nodiscard]] static const Endpoint& farthest(const std::vector<FamilyRun::Target>& targets);
     [[nodiscard]] FamilyRun::Setup setup_for(const Endpoint& server) const;
     void ask_gateways();
     void take_gateways();
@@ -75,6 +78,7 @@ private:
     LayerEvidence evidence_;
     std::list<net::Resolution> resolutions_;
     std::size_t unresolved_ = 0;
+    std::vector<std::size_t> doubles_; // of report_.servers: others of other names
     Family v4_;
     Family v6_;
     PortalEvidence portal_;

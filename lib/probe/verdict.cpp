@@ -2,145 +2,16 @@
 #include "probe/verdict.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
+
+#include "base/text.hpp"
+#include "probe/prediction.hpp"
 
 namespace natterjack {
 
 namespace {
 
 using Class = Verdict::Class;
-using Direct = PeerPrediction::Direct;
-
-bool is_independent(MappingBehaviour mapping) {
-    return mapping == MappingBehaviour::EndpointIndependent || mapping == MappingBehaviour::None;
-}
-
-/// Whether what \a a sends to the endpoint that servers saw of \a b gets in, and b's answer back.
-bool reaches(const Side& a, const Side& b) {
-    const bool a_one_port = is_independent(a.mapping);
-    const bool b_one_port = is_independent(b.mapping);
-    // b has sent to the endpoint that servers saw of a. Its own seen endpoint has that in its
-    // filter only if it is the one that it sent from.
-    const bool enters =
-        b.filtering == FilteringBehaviour::EndpointIndependent ||
-        (b_one_port && (b.filtering == FilteringBehaviour::AddressDependent || a_one_port));
-    if (!enters) return false;
-    // The answer comes from the endpoint that a sent to, or from another port of its address.
-    return b_one_port || a.filtering != FilteringBehaviour::AddressAndPortDependent;
-}
-
-/// What a side may be when something of it is unknown.
-std::vector<Side> possibilities(const FamilyReport& family) {
-    std::vector<MappingBehaviour> mappings = {family.mapping.value};
-    if (family.mapping.value == MappingBehaviour::Unknown) {
-        mappings = {MappingBehaviour::AddressDependent, MappingBehaviour::AddressAndPortDependent};
-        if (!family.mapping_depends) mappings.push_back(MappingBehaviour::EndpointIndependent);
-    }
-    std::vector<FilteringBehaviour> filters = {family.filtering.value};
-    if (family.filtering.value == FilteringBehaviour::Unknown) {
-        filters = {FilteringBehaviour::EndpointIndependent, FilteringBehaviour::AddressDependent,
-                   FilteringBehaviour::AddressAndPortDependent};
-    }
-    std::vector<Side> out;
-    for (const auto mapping : mappings) {
-        for (const auto filtering : filters) out.push_back({mapping, filtering});
-    }
-    return out;
-}
-
-struct Peer {
-    const char* name = "";
-    Side side;
-    bool dependent = false;
-    bool guessable = false;
-};
-
-const std::array<Peer, 6>& peers() {
-    using M = MappingBehaviour;
-    using F = FilteringBehaviour;
-    static const std::array<Peer, 6> list = {{
-        {"none", {M::None, F::EndpointIndependent}},
-        {"eif", {M::EndpointIndependent, F::EndpointIndependent}},
-        {"adf", {M::EndpointIndependent, F::AddressDependent}},
-        {"apdf", {M::EndpointIndependent, F::AddressAndPortDependent}},
-        {"sequential", {M::AddressAndPortDependent, F::AddressAndPortDependent}, true, true},
-        {"random", {M::AddressAndPortDependent, F::AddressAndPortDependent}, true, false},
-    }};
-    return list;
-}
-
-bool is_guessable(const PortAllocation& ports) {
-    return ports.pattern.value == PortPattern::Sequential ||
-           ports.pattern.value == PortPattern::Preserving;
-}
-
-bool depends_on_destination(const FamilyReport& family) {
-    return family.mapping_depends || family.mapping.value == MappingBehaviour::AddressDependent ||
-           family.mapping.value == MappingBehaviour::AddressAndPortDependent;
-}
-
-bool has_proved_mapping(const ProbeReport& report) {
-    return std::any_of(report.mapped.begin(), report.mapped.end(), [](const MappedPort& each) {
-        return each.opening && each.opening->proof == Proof::Proved;
-    });
-}
-
-PeerPrediction predict(const FamilyReport& family, const Peer& peer) {
-    PeerPrediction out{.peer = peer.name};
-    const auto ours = possibilities(family);
-    const auto works = std::count_if(
-        ours.begin(), ours.end(), [&](const Side& side) { return can_connect(side, peer.side); });
-    if (works == static_cast<std::ptrdiff_t>(ours.size())) {
-        out.direct = Direct::Yes;
-        out.how = "hole punching";
-        return out;
-    }
-    if (works > 0) {
-        out.how = "depends on what could not be found out";
-        return out;
-    }
-    const bool we_depend = depends_on_destination(family);
-    const bool ours_guessable = !we_depend || is_guessable(family.ports);
-    const bool theirs_guessable = !peer.dependent || peer.guessable;
-    if (ours_guessable && theirs_guessable && we_depend != peer.dependent) {
-        out.direct = Direct::Likely;
-        out.how = "if the peer guesses the next port, a few tries";
-    } else if (we_depend != peer.dependent) {
-        out.direct = Direct::Unlikely;
-        out.how = "only by trying hundreds of ports; else through a relay";
-    } else {
-        out.direct = Direct::No;
-        out.how = "through a relay";
-    }
-    return out;
-}
-
-void predict_all(ProbeReport& report) {
-    const auto& family = report.v4;
-    const bool reachable = has_proved_mapping(report);
-    for (const Peer& peer : peers()) {
-        PeerPrediction prediction{.peer = peer.name};
-        if (family.status == FamilyReport::Status::Blocked) {
-            prediction.direct = Direct::No;
-            prediction.how = "through a relay over TCP";
-        } else if (reachable) {
-            prediction.direct = Direct::Yes;
-            prediction.how = "through the mapped port";
-        } else if (family.status == FamilyReport::Status::Works) {
-            prediction = predict(family, peer);
-        } else {
-            prediction.how = "not found out";
-        }
-        report.predictions.push_back(std::move(prediction));
-    }
-    report.predictions.push_back({"blocked",
-                                  family.status == FamilyReport::Status::Works ||
-                                          family.status == FamilyReport::Status::Blocked
-                                      ? Direct::No
-                                      : Direct::Unknown,
-                                  "no UDP reaches such a peer: through a relay over TCP"});
-}
 
 bool opens_ports(const ProbeReport& report) {
     return std::any_of(report.services.begin(), report.services.end(),
@@ -149,6 +20,19 @@ bool opens_ports(const ProbeReport& report) {
 
 bool is_carrier(const ProbeReport& report) {
     return report.layers.carrier.value == Truth::Yes;
+}
+
+/// Whom this host can ask is the carrier's NAT, and it opens ports.
+bool carrier_opens_ports(const ProbeReport& report) {
+    return is_carrier(report) && report.v4.local.is_shared() && opens_ports(report);
+}
+
+/// UDP's ports alone, or any.
+bool has_proved_mapping(const ProbeReport& report, bool udp_alone = false) {
+    return std::any_of(report.mapped.begin(), report.mapped.end(), [&](const MappedPort& each) {
+        return each.opening && each.opening->proof == Proof::Proved &&
+               (!udp_alone || each.transport == Transport::Udp);
+    });
 }
 
 std::string words_of(MappingBehaviour mapping) {
@@ -186,46 +70,66 @@ std::string layers_text(const ProbeReport& report) {
     }
 }
 
-constexpr const char* kGood =
-    "Direct connections work where both sides want them; nobody gets in uninvited.";
 constexpr const char* kUnknown = "Too little could be found out for a verdict.";
 
 void say(Verdict& verdict, Class value, std::string summary, std::string why) {
     verdict.value = value;
     verdict.summary = std::move(summary);
     verdict.why = std::move(why);
-    auto& first = verdict.why.front();
-    if (first >= 'a' && first <= 'z') first = static_cast<char>(first - 'a' + 'A');
 }
 
-void judge_working(const ProbeReport& report, Verdict& verdict) {
-    const auto& family = report.v4;
+/// Where one port serves all destinations: who gets in at it.
+std::string who_gets_in(const ProbeReport& report, const FamilyReport& family) {
+    switch (family.filtering.value) {
+    case FilteringBehaviour::EndpointIndependent:
+        return "Direct connections work; others get in uninvited at a port that a program keeps in "
+               "use.";
+    case FilteringBehaviour::Unknown:
+        return "Direct connections work where both sides want them; whether others get in is not "
+               "known.";
+    default: break;
+    }
+    return is_carrier(report) && !carrier_opens_ports(report)
+               ? "Direct connections work where both sides want them; nobody else gets in unless "
+                 "the provider opens ports."
+               : "Direct connections work where both sides want them; nobody gets in uninvited.";
+}
+
+void judge_untranslated(const ProbeReport& report, const FamilyReport& family, Verdict& verdict) {
+    if (!family.local.is_public()) {
+        say(verdict, Class::Unknown, kUnknown,
+            "the servers that answered are in this host's own network and see its " +
+                std::string(family.local.is_private() ? "private " : "") +
+                "address: how the internet sees it, they cannot tell.");
+    } else if (family.filtering.value == FilteringBehaviour::EndpointIndependent) {
+        say(verdict, Class::Open, "Others reach this host directly and uninvited.",
+            "a public address, and nothing that filters.");
+    } else {
+        say(verdict, Class::Good, who_gets_in(report, family),
+            family.filtering.value == FilteringBehaviour::Unknown
+                ? "a public address; whether something filters is not known."
+                : "a public address behind a firewall: " + words_of(family.filtering.value) + ".");
+    }
+}
+
+void judge_working(const ProbeReport& report, const FamilyReport& family, Verdict& verdict) {
     const auto mapping = family.mapping.value;
     const auto why = layers_text(report) + ": " +
                      (family.mapping_depends && mapping == MappingBehaviour::Unknown
                           ? std::string("a mapping that depends on the destination")
                           : words_of(mapping)) +
                      "; " + words_of(family.filtering.value) + ".";
-    const bool open_filter = family.filtering.value == FilteringBehaviour::EndpointIndependent;
     if (has_proved_mapping(report)) {
         say(verdict, Class::Open,
             "Others reach this host uninvited, through a port that was opened.", why);
-    } else if (mapping == MappingBehaviour::None && open_filter) {
-        say(verdict, Class::Open, "Others reach this host directly and uninvited.",
-            "a public address, and nothing that filters.");
     } else if (mapping == MappingBehaviour::None) {
-        say(verdict, Class::Good, kGood,
-            family.filtering.value == FilteringBehaviour::Unknown
-                ? "a public address; whether something filters is not known."
-                : "a public address behind a firewall: " + words_of(family.filtering.value) + ".");
-    } else if (mapping == MappingBehaviour::EndpointIndependent && !is_carrier(report)) {
-        say(verdict, Class::Good, kGood, why);
+        judge_untranslated(report, family, verdict);
     } else if (mapping == MappingBehaviour::EndpointIndependent) {
-        say(verdict, Class::Limited,
-            "Direct connections work where both sides want them; nobody else can ever get in.",
+        say(verdict, is_carrier(report) ? Class::Limited : Class::Good, who_gets_in(report, family),
             why);
     } else if (depends_on_destination(family)) {
-        const bool hopeful = is_guessable(family.ports) || open_filter ||
+        const bool hopeful = is_guessable(family.ports) ||
+                             family.filtering.value == FilteringBehaviour::EndpointIndependent ||
                              family.ports.pattern.value == PortPattern::Block;
         say(verdict, hopeful && !is_carrier(report) ? Class::Limited : Class::Hard,
             hopeful && !is_carrier(report)
@@ -239,29 +143,32 @@ void judge_working(const ProbeReport& report, Verdict& verdict) {
     }
 }
 
-void judge_class(const ProbeReport& report, Verdict& verdict) {
+bool was_asked(const FamilyReport& family) {
     using Status = FamilyReport::Status;
-    if (report.captive_portal.value == Truth::Yes && report.v4.status != Status::Works) {
+    return family.status == Status::Silent || family.status == Status::Blocked ||
+           family.status == Status::Works;
+}
+
+/// What programs have: IPv4, or IPv6 alone.
+const FamilyReport& family_of_verdict(const ProbeReport& report) {
+    return was_asked(report.v6) && !was_asked(report.v4) ? report.v6 : report.v4;
+}
+
+void judge_class(const ProbeReport& report, const FamilyReport& family, Verdict& verdict) {
+    using Status = FamilyReport::Status;
+    if (report.captive_portal.value == Truth::Yes && family.status != Status::Works) {
         say(verdict, Class::Unknown,
             "Sign in first: open a web page, and this network asks you to.",
             "a captive portal answers in the name of others and lets nothing through until then.");
         return;
     }
-    switch (report.v4.status) {
-    case Status::Works: judge_working(report, verdict); return;
+    switch (family.status) {
+    case Status::Works: judge_working(report, family, verdict); return;
     case Status::Blocked:
         say(verdict, Class::Blocked, "No UDP gets through: no direct connections, only relays.",
             "a server that answers over TCP does not over UDP.");
         return;
     case Status::NoAddress:
-        if (report.v6.status == Status::Works) {
-            const bool open = report.v6.filtering.value == FilteringBehaviour::EndpointIndependent;
-            say(verdict, open ? Class::Open : Class::Good,
-                open ? "Others reach this host directly and uninvited, over IPv6 only."
-                     : "Direct connections work where both sides want them, over IPv6 only.",
-                "no IPv4 address; IPv6 works.");
-            return;
-        }
         say(verdict, Class::Unknown, kUnknown, "no IPv4 address, and no IPv6 that works.");
         return;
     case Status::NoServer:
@@ -276,11 +183,70 @@ void judge_class(const ProbeReport& report, Verdict& verdict) {
     }
 }
 
-void advise(const ProbeReport& report, Verdict& verdict) {
+/// A verdict about IPv6 alone says so.
+void note_family(const ProbeReport& report, Verdict& verdict) {
+    using Status = FamilyReport::Status;
+    const char* alone = report.v4.status == Status::NoAddress  ? "no IPv4 address; over IPv6: "
+                        : report.v4.status == Status::NoServer ? "no server for IPv4; over IPv6: "
+                                                               : "over IPv6: ";
+    verdict.why = alone + verdict.why;
+    auto& first = verdict.summary.front();
+    first = ascii_lower(first);
+    verdict.summary = "Over IPv6: " + verdict.summary;
+}
+
+void advise_on_carrier(const ProbeReport& report, Verdict& verdict) {
+    if (carrier_opens_ports(report)) return; // as at home
+    const std::string ipv6 = report.v6.status == FamilyReport::Status::Works
+                                 ? "Use IPv6, which works here, or a relay"
+                                 : "Use IPv6 or a relay";
+    verdict.advice.push_back(
+        {"CGN", "The provider's NAT stands in between: a port that you forward on a router of your "
+                "own leads nowhere. " +
+                    ipv6 +
+                    ", ask the provider for a public address, or have nat-probe prove PORT see "
+                    "whether it opens ports."});
+}
+
+/// How others could be let in uninvited.
+void advise_on_ports(const ProbeReport& report, const FamilyReport& family, Verdict& verdict) {
+    const bool through_vpn = report.vpn.value == Truth::Yes; // where no router of ours opens ports
+    const bool untranslated = family.mapping.value == MappingBehaviour::None;
+    if (untranslated && verdict.value == Class::Good) {
+        verdict.advice.push_back({"FIREWALL", "To let others in uninvited, let the port in at the "
+                                              "firewall of this host or network."});
+    }
+    const bool carrier = is_carrier(report) && !carrier_opens_ports(report);
+    if (untranslated || verdict.value == Class::Open || through_vpn || carrier) return;
+    if (opens_ports(report)) {
+        verdict.advice.push_back(
+            {"OPEN-PORT", "To let others in uninvited, open a port: nat-map add PORT."});
+    } else if (!report.services.empty()) {
+        verdict.advice.push_back({"ENABLE-PORT-MAPPING",
+                                  "To let others in uninvited, switch on UPnP, NAT-PMP or PCP in "
+                                  "the router, or forward a port by hand."});
+    }
+}
+
+/// The other family, where there is one.
+void advise_on_families(const ProbeReport& report, const FamilyReport& family, Verdict& verdict) {
+    const bool poor = verdict.value == Class::Limited || verdict.value == Class::Hard ||
+                      verdict.value == Class::Blocked;
+    if (&family == &report.v4 && poor && report.v6.status == FamilyReport::Status::Works) {
+        verdict.advice.push_back(
+            {"IPV6", "IPv6 works here: use it, too, for the peers that have it."});
+    }
+    if (report.v4.status == FamilyReport::Status::NoAddress &&
+        report.v6.status == FamilyReport::Status::Works) {
+        verdict.advice.push_back({"IPV6-ONLY", "Peers need IPv6, too: have a relay (TURN) with "
+                                               "both kinds of addresses ready for the others."});
+    }
+}
+
+void advise(const ProbeReport& report, const FamilyReport& family, Verdict& verdict) {
     const auto add = [&](const char* code, const char* text) {
         verdict.advice.push_back({code, text});
     };
-    const auto& family = report.v4;
     const bool working = family.status == FamilyReport::Status::Works;
     if (report.captive_portal.value == Truth::Yes)
         add("CAPTIVE-PORTAL", "Open a web page in a browser, sign in to this network, and run "
@@ -295,29 +261,16 @@ void advise(const ProbeReport& report, Verdict& verdict) {
             "Name servers that work, best one at port 443 too, which strict networks let "
             "through: --stun HOST:PORT, or servers.conf.");
     if (working && is_carrier(report)) {
-        add("CGN", "Your provider's NAT stands in front of your router: port forwarding there "
-                   "cannot work. Use IPv6 or a relay, or ask the provider for a public address.");
+        advise_on_carrier(report, verdict);
     } else if (working && report.layers.count.value >= 2) {
         add("DOUBLE-NAT", "Two routers translate addresses: put one into bridge mode, or open "
                           "the port on both.");
     }
     if (verdict.value == Class::Hard || verdict.value == Class::Limited)
         add("RELAY", "Have a relay (TURN) ready for the peers that cannot be reached directly.");
-    const bool through_vpn = report.vpn.value == Truth::Yes; // where no router of ours opens ports
-    if (working && verdict.value != Class::Open && !through_vpn &&
-        family.mapping.value != MappingBehaviour::None) {
-        if (opens_ports(report) && !is_carrier(report)) {
-            add("OPEN-PORT", "To let others in uninvited, open a port: nat-map add PORT.");
-        } else if (!report.services.empty() && !is_carrier(report)) {
-            add("ENABLE-PORT-MAPPING", "To let others in uninvited, switch on UPnP, NAT-PMP or "
-                                       "PCP in the router, or forward a port by hand.");
-        }
-    }
-    if (working && family.mapping.value == MappingBehaviour::None && verdict.value == Class::Good) {
-        add("FIREWALL", "To let others in uninvited, let the port in at the firewall of this "
-                        "host or network.");
-    }
-    if (through_vpn)
+    if (working) advise_on_ports(report, family, verdict);
+    advise_on_families(report, family, verdict);
+    if (report.vpn.value == Truth::Yes)
         add("VPN", "This is the VPN's NAT, not your router's: switch it off to see the other.");
     if (verdict.advice.empty()) add("NOTHING", "Nothing to do.");
 }
@@ -329,7 +282,7 @@ void name_consoles(const ProbeReport& report, Verdict& verdict) {
         verdict.xbox = "strict";
         verdict.playstation = "type3";
     }
-    if (family.status != FamilyReport::Status::Works) return;
+    if (family.status != FamilyReport::Status::Works || verdict.value == Class::Unknown) return;
     if (family.mapping.value == MappingBehaviour::None) {
         verdict.xbox = verdict.value == Class::Open ? "open" : "moderate";
         verdict.playstation = verdict.value == Class::Open ? "type1" : "type2";
@@ -346,15 +299,16 @@ void name_consoles(const ProbeReport& report, Verdict& verdict) {
 
 } // namespace
 
-bool can_connect(const Side& a, const Side& b) {
-    return reaches(a, b) || reaches(b, a);
-}
-
 void judge(ProbeReport& report) {
-    predict_all(report);
-    judge_class(report, report.verdict);
-    name_consoles(report, report.verdict);
-    advise(report, report.verdict);
+    const auto& family = family_of_verdict(report);
+    auto& verdict = report.verdict;
+    report.predictions = predict_peers(family, has_proved_mapping(report, true));
+    judge_class(report, family, verdict);
+    if (&family == &report.v6) note_family(report, verdict);
+    auto& first = verdict.why.front();
+    if (first >= 'a' && first <= 'z') first = static_cast<char>(first - 'a' + 'A');
+    name_consoles(report, verdict);
+    advise(report, family, verdict);
 }
 
 } // namespace natterjack

@@ -10,6 +10,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import lab
 import lying_stun
+import own_server
 import probe
 import tap
 
@@ -98,8 +99,16 @@ def one_lies():
         return probe.run([], [server.name, os.environ["NATLAB_STUN"], os.environ["NATLAB_STUN2"]])
 
 
+def next_door():
+    """A server on this side of the NAT, which sees the host as it is: named first, beside the lab's two, and alone."""
+    near = os.environ["NATLAB_GATEWAY"] + ":3478"
+    with own_server.served("NATLAB_GATEWAY", node="router-a"):
+        return {"beside": probe.run([], [near, os.environ["NATLAB_STUN"], os.environ["NATLAB_STUN2"]]),
+                "alone": probe.run([], [near])}
+
+
 if __name__ == "__main__":
-    lab.serve(all_named, second_listener, neighbour, clash, one_dead, lie, one_lies)
+    lab.serve(all_named, second_listener, neighbour, clash, one_dead, lie, one_lies, next_door)
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(2) as pool:
         own_packets = {spec: pool.submit(lab.inside, ["--nat", spec], all_named) for spec in ("eim/adf", "eim/apdf")}
         second = pool.submit(lab.inside, ["--nat", "eim/adf"], second_listener)
@@ -112,6 +121,7 @@ if __name__ == "__main__":
         open_lies = {fault: pool.submit(lab.inside, ["--nat", "eim/eif", "--no-servers"], lie, fault)
                      for fault in lying_stun.FAULTS}
         outvoted = pool.submit(lab.inside, ["--nat", "eim/adf"], one_lies)
+        near = pool.submit(lab.inside, ["--nat", "eim/adf,ports=random"], next_door)
 
         for spec, run in own_packets.items():
             mapping, filtering = spec.split("/")
@@ -144,5 +154,13 @@ if __name__ == "__main__":
         t.equal(probe.facts(found), {"exit": 0, "class": "good", "mapping": "eim", "filtering": "adf"},
                 "a server that tells a wrong address is outvoted")
         t.equal([each["trouble"] != "" for each in found["report"]["servers"]], [True, False, False], "and is named")
+        seen = near.result()
+        t.equal(probe.facts(seen["beside"]), {"exit": 0, "class": "good", "mapping": "eim", "filtering": "adf"},
+                "a server on this side of the NAT is left out")
+        t.equal([seen["beside"]["report"]["families"]["v4"]["ports"]["value"],
+                 ["this side" in each["trouble"] for each in seen["beside"]["report"]["servers"]]],
+                ["random", [True, False, False]], "and is named")
+        t.equal([seen["alone"]["exit"], seen["alone"]["report"]["verdict"]["class"]], [4, "unknown"],
+                "and alone is no witness of what the internet sees")
         everything = [second, outvoted, *own_packets.values(), *taken.values(), *dead.values(), *lies.values(), *open_lies.values()]
         t.equal(probe.validate([run.result()["report"] for run in everything]), "", "all JSON is as the schema says")

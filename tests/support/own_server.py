@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`nat-probe serve` on a lab's node `outside`, for the length of a block."""
+"""`nat-probe serve` on a lab's node, for the length of a block."""
 import contextlib
 import os
 import subprocess
@@ -8,9 +8,10 @@ NAT_PROBE = os.environ.get("NAT_PROBE", "nat-probe")
 
 
 @contextlib.contextmanager
-def served(*addresses):
+def served(*addresses, node="outside"):
     """At the addresses that these variables of the lab hold, the first one's port 3478; gives the process, listening."""
-    server = subprocess.Popen([os.environ["NATLAB"], "exec", "outside", "--", NAT_PROBE, "serve", *(os.environ[a] for a in addresses)],
+    server = subprocess.Popen([os.environ["NATLAB"], "exec", node, "--", NAT_PROBE, "serve",
+                               *(os.environ[a] for a in addresses)],
                               stdout=subprocess.PIPE, text=True)
     try:
         if not server.stdout.readline().startswith("listening at "):

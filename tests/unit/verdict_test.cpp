@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "probe/layers.hpp"
+#include "probe/prediction.hpp"
 #include "probe/verdict.hpp"
 
 namespace natterjack {
@@ -42,6 +43,7 @@ TEST(CanConnect, AnOpenFilterDoesNotMakeUpForADependentMapping) {
 ProbeReport working(M mapping, F filtering) {
     ProbeReport out;
     out.v4.status = FamilyReport::Status::Works;
+    out.v4.local = IpAddress::v4(mapping == M::None ? 0x19007102 : 0xC0A8010A);
     out.v4.mapping = {mapping, Confidence::Proved, ""};
     out.v4.filtering = {filtering, Confidence::Proved, ""};
     return out;
@@ -54,6 +56,17 @@ Class class_of(ProbeReport report) {
     EXPECT_FALSE(report.verdict.why.empty());
     EXPECT_EQ(report.predictions.size(), 7U);
     return report.verdict.value;
+}
+
+std::string summary_of(ProbeReport report) {
+    judge(report);
+    return report.verdict.summary;
+}
+
+bool advises(ProbeReport report, std::string_view code) {
+    judge(report);
+    return std::any_of(report.verdict.advice.begin(), report.verdict.advice.end(),
+                       [&](const Advice& each) { return each.code == code; });
 }
 
 Direct with(ProbeReport report, std::string_view peer) {
@@ -84,6 +97,56 @@ TEST(Verdict, IsGoodForAnIndependentMapping) {
          {F::EndpointIndependent, F::AddressDependent, F::AddressAndPortDependent, F::Unknown}) {
         EXPECT_EQ(class_of(working(M::EndpointIndependent, filtering)), Class::Good);
     }
+}
+
+TEST(Verdict, SaysWhoGetsInByTheFilter) {
+    for (const auto mapping : {M::None, M::EndpointIndependent}) {
+        EXPECT_NE(summary_of(working(mapping, F::AddressAndPortDependent)).find("nobody"),
+                  std::string::npos);
+        EXPECT_NE(summary_of(working(mapping, F::Unknown)).find("not known"), std::string::npos);
+        EXPECT_EQ(summary_of(working(mapping, F::EndpointIndependent)).find("nobody"),
+                  std::string::npos);
+    }
+}
+
+// Servers of the own network, or of this very host, see its address too.
+TEST(Verdict, OfServersInTheOwnNetworkIsNone) {
+    for (const auto local : {0xC0A8010AU, 0x7F000001U, 0x64400001U}) {
+        auto report = working(M::None, F::EndpointIndependent);
+        report.v4.local = IpAddress::v4(local);
+        EXPECT_EQ(class_of(report), Class::Unknown);
+        judge(report);
+        EXPECT_EQ(report.verdict.xbox, "unknown");
+    }
+}
+
+TEST(Verdict, ATcpPortThatIsOpenLetsNoUdpIn) {
+    auto report = working(M::AddressAndPortDependent, F::AddressAndPortDependent);
+    report.v4.ports.pattern = {PortPattern::Random, Confidence::Likely, ""};
+    report.mapped.push_back(
+        {.port = 1, .transport = Transport::Tcp, .opening = OpeningInfo{.proof = Proof::Proved}});
+    EXPECT_EQ(class_of(report), Class::Open);
+    EXPECT_EQ(with(report, "random"), Direct::No);
+}
+
+TEST(Verdict, AdvisesAgainstForwardingBehindACarriersNatUnlessItOpensPorts) {
+    auto report = working(M::EndpointIndependent, F::AddressAndPortDependent);
+    report.layers.carrier = {Truth::Yes, Confidence::Proved, ""};
+    report.services.push_back({.strategy = Strategy::Pcp, .there = true});
+    EXPECT_TRUE(advises(report, "CGN")) << "it is the home's router that opens ports";
+    EXPECT_FALSE(advises(report, "OPEN-PORT"));
+    report.v4.local = IpAddress::v4(0x64400001);
+    EXPECT_FALSE(advises(report, "CGN")) << "it is the carrier's";
+    EXPECT_TRUE(advises(report, "OPEN-PORT"));
+}
+
+TEST(Verdict, PointsToIpv6WhereIpv4IsPoor) {
+    auto report = working(M::EndpointIndependent, F::AddressAndPortDependent);
+    EXPECT_FALSE(advises(report, "IPV6"));
+    report.v6.status = FamilyReport::Status::Works;
+    EXPECT_FALSE(advises(report, "IPV6")) << "good already";
+    report.layers.carrier = {Truth::Yes, Confidence::Proved, ""};
+    EXPECT_TRUE(advises(report, "IPV6"));
 }
 
 TEST(Verdict, IsLimitedBehindACarriersNat) {
@@ -169,13 +232,28 @@ TEST(Verdict, IsBlockedWhenOnlyTcpPasses) {
     EXPECT_EQ(with(blocked, "none"), Direct::No);
 }
 
-TEST(Verdict, OfAHostWithIpv6AloneIsIpv6s) {
-    ProbeReport report;
-    report.v4.status = FamilyReport::Status::NoAddress;
-    report.v6 = working(M::None, F::AddressAndPortDependent).v4;
-    EXPECT_EQ(class_of(report), Class::Good);
-    report.v6.filtering.value = F::EndpointIndependent;
-    EXPECT_EQ(class_of(report), Class::Open);
+TEST(Verdict, OfIpv6AloneIsIpv6s) {
+    using Status = FamilyReport::Status;
+    for (const auto status : {Status::NoAddress, Status::NoServer, Status::NotTested}) {
+        ProbeReport report;
+        report.v4.status = status;
+        report.v6 = working(M::None, F::AddressAndPortDependent).v4;
+        EXPECT_EQ(class_of(report), Class::Good);
+        EXPECT_EQ(summary_of(report).rfind("Over IPv6: ", 0), 0U);
+        EXPECT_EQ(with(report, "apdf"), Direct::Yes);
+        EXPECT_TRUE(advises(report, "FIREWALL"));
+        EXPECT_EQ(advises(report, "IPV6-ONLY"), status == Status::NoAddress);
+        report.v6.filtering.value = F::EndpointIndependent;
+        EXPECT_EQ(class_of(report), Class::Open);
+        report.v6.status = Status::Blocked;
+        EXPECT_EQ(class_of(report), Class::Blocked);
+    }
+}
+
+TEST(Verdict, OfBothFamiliesIsIpv4s) {
+    auto report = working(M::AddressAndPortDependent, F::AddressAndPortDependent);
+    report.v6 = working(M::None, F::EndpointIndependent).v4;
+    EXPECT_EQ(class_of(report), Class::Hard);
 }
 
 const IpAddress kLocal = IpAddress::v4(0xC0A8010A);

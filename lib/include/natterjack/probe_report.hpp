@@ -127,7 +127,7 @@ struct FamilyReport {
     };
     Status status = Status::NotTested;
     IpAddress local;                   ///< The address that was asked from.
-    std::vector<SeenFrom> seen;        ///< Every answer.
+    std::vector<SeenFrom> seen;        ///< Every answer that counts.
     std::optional<IpAddress> external; ///< What most servers saw.
     Finding<MappingBehaviour> mapping;
     /// The mapping depends on the destination, although not whether on its address or its port.
@@ -216,7 +216,7 @@ struct Verdict {
     enum class Class : std::uint8_t {
         Unknown,
         Open,    ///< Others reach this host, also those that it has never talked to.
-        Good,    ///< Direct connections work if both sides want them; nobody gets in uninvited.
+        Good,    ///< Direct connections work if both sides want them.
         Limited, ///< They work with some peers, or only invited ones can ever get in.
         Hard,    ///< They work with few peers; the others need a relay.
         Blocked  ///< UDP does not get through at all.
