@@ -118,9 +118,12 @@ TEST(Glossary, ExplainsEveryValueThatAFindingCanHave) {
     check(Proof::Refuted);
     check(Strategy::NatPmp);
     for (const char* code :
-         {"CAPTIVE-PORTAL", "RELAY-TCP", "MORE-SERVERS", "CGN", "DOUBLE-NAT", "RELAY", "OPEN-PORT",
-          "ENABLE-PORT-MAPPING", "FIREWALL", "VPN", "NOTHING", "hole punching", "moderate",
-          "strict", "type1", "type2", "type3", "xbox", "playstation"}) {
+         {"CAPTIVE-PORTAL", "RELAY-TCP",     "MORE-SERVERS", "CGN",
+          "DOUBLE-NAT",     "RELAY",         "OPEN-PORT",    "ENABLE-PORT-MAPPING",
+          "FIREWALL",       "IPV6",          "IPV6-ONLY",    "VPN",
+          "NOTHING",        "hole punching", "moderate",     "strict",
+          "type1",          "type2",         "type3",        "xbox",
+          "playstation"}) {
         expect_explained(code);
     }
 }
@@ -197,8 +200,28 @@ TEST(Expectation, IsReadAndChecked) {
     ASSERT_EQ(lines.size(), 1U);
     EXPECT_EQ(lines.front(), "expected cgn=no, found yes");
     EXPECT_TRUE(parse_expectations("")->empty());
-    for (const char* bad : {"mapping", "mapping=", "=eim", "colour=red", "mapping=eim,,"})
+    for (const char* bad : {"mapping", "mapping=", "=eim", "colour=red", "mapping=eim,,",
+                            "mapping=cone", "layers=two", "cgn=maybe", "portmap=yes"})
         EXPECT_FALSE(parse_expectations(bad)) << bad;
+}
+
+TEST(Expectation, TakesEveryValueThatAReportCanHave) {
+    const auto check = [](const std::string& key, auto last) {
+        for (const auto value : all_of(last)) {
+            const auto word = key + "=" + std::string(to_string(value));
+            EXPECT_TRUE(parse_expectations(word)) << word;
+        }
+    };
+    check("verdict", Verdict::Class::Blocked);
+    check("mapping", MappingBehaviour::AddressAndPortDependent);
+    check("filtering", FilteringBehaviour::AddressAndPortDependent);
+    check("ipv4", FamilyReport::Status::Works);
+    check("ipv6", FamilyReport::Status::Works);
+    check("ports", PortPattern::Random);
+    check("cgn", Truth::Yes);
+    check("portmap", Proof::Refuted);
+    for (const char* word : {"portmap=none", "portmap=unknown", "layers=unknown", "layers=0"})
+        EXPECT_TRUE(parse_expectations(word)) << word;
 }
 
 } // namespace

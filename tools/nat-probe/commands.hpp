@@ -19,7 +19,8 @@ struct Command {
     int (*run)(const Options&, Runner&);
     const char* arguments = nullptr; ///< What it takes, any number of them; nullptr: nothing.
     bool must_have_one = false;      ///< At least one argument.
-    bool network = true;             ///< Takes the options of the network.
+    bool network = true;             ///< Takes the options of the network ...
+    bool report = true;              ///< ... and those of a report.
 };
 
 /// All subcommands; the report itself has no name.

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/number.hpp"
+
 namespace nat_probe {
 
 namespace {
@@ -23,25 +25,41 @@ std::string mapped_port(const ProbeReport& report) {
 
 struct Key {
     std::string_view name;
+    std::string_view values; ///< All that there are, with blanks between; empty: a number.
     std::string (*value)(const ProbeReport&);
 };
 
+constexpr std::string_view kMappings = "none eim adm apdm unknown";
+constexpr std::string_view kStatuses = "works blocked silent no-server no-address not-tested";
+
 constexpr std::array kKeys = {
-    Key{"verdict", [](const ProbeReport& r) { return text(to_string(r.verdict.value)); }},
-    Key{"mapping", [](const ProbeReport& r) { return text(to_string(r.v4.mapping.value)); }},
-    Key{"filtering", [](const ProbeReport& r) { return text(to_string(r.v4.filtering.value)); }},
-    Key{"ipv4", [](const ProbeReport& r) { return text(to_string(r.v4.status)); }},
-    Key{"ipv6", [](const ProbeReport& r) { return text(to_string(r.v6.status)); }},
-    Key{"ports", [](const ProbeReport& r) { return text(to_string(r.v4.ports.pattern.value)); }},
-    Key{"cgn", [](const ProbeReport& r) { return text(to_string(r.layers.carrier.value)); }},
-    Key{"layers",
+    Key{"verdict", "open good limited hard blocked unknown",
+        [](const ProbeReport& r) { return text(to_string(r.verdict.value)); }},
+    Key{"mapping", kMappings,
+        [](const ProbeReport& r) { return text(to_string(r.v4.mapping.value)); }},
+    Key{"filtering", "eif adf apdf unknown",
+        [](const ProbeReport& r) { return text(to_string(r.v4.filtering.value)); }},
+    Key{"ipv4", kStatuses, [](const ProbeReport& r) { return text(to_string(r.v4.status)); }},
+    Key{"ipv6", kStatuses, [](const ProbeReport& r) { return text(to_string(r.v6.status)); }},
+    Key{"ports", "preserving sequential block random unknown",
+        [](const ProbeReport& r) { return text(to_string(r.v4.ports.pattern.value)); }},
+    Key{"cgn", "no suspected yes unknown",
+        [](const ProbeReport& r) { return text(to_string(r.layers.carrier.value)); }},
+    Key{"layers", "",
         [](const ProbeReport& r) {
             return r.layers.count.confidence < Confidence::Likely
                        ? std::string("unknown")
                        : std::to_string(r.layers.count.value);
         }},
-    Key{"portmap", mapped_port},
+    Key{"portmap", "proved claimed refuted none unknown", mapped_port},
 };
+
+bool can_be(const Key& key, std::string_view value) {
+    if (key.values.empty()) return value == "unknown" || natterjack::parse_number<int>(value);
+    const auto words = " " + text(key.values) + " ";
+    return value.find(' ') == std::string_view::npos &&
+           words.find(" " + text(value) + " ") != std::string::npos;
+}
 
 const Key* find_key(std::string_view name) {
     const auto* found =
@@ -49,23 +67,35 @@ const Key* find_key(std::string_view name) {
     return found == kKeys.end() ? nullptr : found;
 }
 
+std::string known_keys() {
+    std::string out;
+    for (const Key& each : kKeys) out += (out.empty() ? "" : ", ") + text(each.name);
+    return out;
+}
+
+natterjack::Error bad(std::string_view part, const std::string& wanted) {
+    return {natterjack::Errc::InvalidArgument, "\"" + text(part) + "\" is not " + wanted};
+}
+
 } // namespace
 
-natterjack::Result<std::vector<Expectation>> parse_expectations(std::string_view text) {
+natterjack::Result<std::vector<Expectation>> parse_expectations(std::string_view claims) {
     std::vector<Expectation> out;
-    while (!text.empty()) {
-        const auto part = text.substr(0, text.find(','));
-        text.remove_prefix(std::min(text.size(), part.size() + 1));
-        const auto equals = part.find('=');
-        const auto key = part.substr(0, equals);
-        if (equals == std::string_view::npos || equals + 1 == part.size() || !find_key(key)) {
-            std::string known;
-            for (const auto& each : kKeys) known += " " + std::string(each.name);
-            return natterjack::Error{natterjack::Errc::InvalidArgument,
-                                     "\"" + std::string(part) +
-                                         "\" is not KEY=VALUE with one of the keys" + known};
+    while (!claims.empty()) {
+        const auto part = claims.substr(0, claims.find(','));
+        claims.remove_prefix(std::min(claims.size(), part.size() + 1));
+        const auto equals = std::min(part.find('='), part.size());
+        const auto* key = find_key(part.substr(0, equals));
+        const auto value = part.substr(std::min(part.size(), equals + 1));
+        if (key == nullptr) {
+            return bad(part, "KEY=VALUE with one of the keys " + known_keys());
         }
-        out.push_back({std::string(key), std::string(part.substr(equals + 1))});
+        if (!can_be(*key, value)) {
+            return bad(part,
+                       text(key->name) + "= and " +
+                           (key->values.empty() ? "a number" : "one of " + text(key->values)));
+        }
+        out.push_back({text(key->name), text(value)});
     }
     return out;
 }

@@ -18,10 +18,10 @@ struct Expectation {
 };
 
 /// Reads "mapping=eim,portmap=proved". Keys: verdict, mapping, filtering, ipv4, ipv6, cgn, layers,
-/// ports, portmap.
+/// ports, portmap; the values are those that value_of() can have.
 /// \retval Errc::InvalidArgument  anything else
 [[nodiscard]] natterjack::Result<std::vector<Expectation>>
-parse_expectations(std::string_view text);
+parse_expectations(std::string_view claims);
 
 /// What the report says about a key, as in JSON; "unknown" where nothing was found out.
 [[nodiscard]] std::string value_of(const natterjack::ProbeReport& report, std::string_view key);

@@ -53,10 +53,11 @@ const std::vector<Term>& glossary() {
                      "filtering: it answers from its other address when asked to."},
         {"open", "Verdict: others reach this host, also those that it has never talked to. Of a "
                  "console: the best of its three kinds."},
-        {"good", "Verdict: direct connections with other hosts work, if both want them. Nobody "
-                 "reaches this host uninvited."},
+        {"good", "Verdict: direct connections with other hosts work, if both want them. Uninvited, "
+                 "nobody reaches this host but where a filter lets everybody in (eif)."},
         {"limited", "Verdict: direct connections work with some peers only; or, behind a carrier's "
-                    "NAT, with those that take part in it, and nobody else can ever be let in."},
+                    "NAT, with those that take part in it, and nobody else can be let in unless "
+                    "the provider opens ports."},
         {"hard", "Verdict: direct connections work with few peers. The others need a relay."},
         {"blocked", "Verdict: UDP does not get through at all. As a peer: one in such a network. "
                     "Connections need a relay over TCP."},
@@ -176,6 +177,9 @@ const std::vector<Term>& glossary() {
                                 "may allow it (UPnP), or take a port forwarding by hand."},
         {"firewall", "A filter without translation, on this host, on the router or in between. "
                      "Advice: let the port in there."},
+        {"ipv6-only",
+         "Advice: this host has no IPv4 address, so who has no IPv6 is reached through "
+         "a relay alone."},
         {"nothing", "Advice: there is nothing to do."},
         {"placeholder", "A name that stands for an address, so that a report can be shown to "
                         "anybody: <public-1> is always the same address within one report. "

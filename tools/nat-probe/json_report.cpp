@@ -140,6 +140,7 @@ ordered_json portmap(const natterjack::MappedPort& from, Placeholders& names) {
     out["lifetime_s"] = opening ? ordered_json(opening->lifetime.count()) : ordered_json();
     out["reach"] = opening ? ordered_json(text(to_string(opening->reach))) : ordered_json();
     out["reachable"] = opening ? ordered_json(text(to_string(opening->proof))) : ordered_json();
+    out["level"] = opening ? ordered_json(text(to_string(opening->proof_level))) : ordered_json();
     out["message"] = names.scrub(from.message);
     return out;
 }

@@ -4,9 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <iostream>
 
+#include "base/number.hpp"
 #include "commands.hpp"
 
 namespace nat_probe {
@@ -45,17 +45,11 @@ struct Words {
 /// "6667", "6667/udp", "6667/tcp". Throws CLI::ValidationError.
 ProbeRequest::Port read_port(const std::string& where, const std::string& word) {
     const auto slash = word.find('/');
-    const auto number = word.substr(0, slash);
-    ProbeRequest::Port out;
-    const auto [end, error] =
-        std::from_chars(number.data(), number.data() + number.size(), out.port);
+    const auto port = natterjack::parse_port(word.substr(0, slash));
     const auto kind = slash == std::string::npos ? "udp" : word.substr(slash + 1);
-    if (error != std::errc() || end != number.data() + number.size() || out.port == 0 ||
-        (kind != "udp" && kind != "tcp")) {
+    if (!port || (kind != "udp" && kind != "tcp"))
         throw CLI::ValidationError(where, "\"" + word + "\" is not PORT, PORT/udp or PORT/tcp");
-    }
-    out.transport = kind == "tcp" ? Transport::Tcp : Transport::Udp;
-    return out;
+    return {*port, kind == "tcp" ? Transport::Tcp : Transport::Udp};
 }
 
 void read_words(const Words& words, Options& options) {
@@ -78,17 +72,21 @@ void read_words(const Words& words, Options& options) {
     request.deadline = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
 }
 
-void add_network_options(CLI::App& app, Options& options, Words& words) {
+void add_network_options(CLI::App& app, Options& options) {
     auto& request = options.request;
     app.add_option("--stun", request.stun_servers, "Ask this server (may be repeated)")
         ->type_name("HOST:PORT");
     app.add_option("--interface", request.network.interface, "Use this interface")
         ->type_name("NAME");
+    app.add_flag("--json", options.json, "One JSON object on stdout");
+}
+
+/// Of the report, of what is cut from it, and of proofs.
+void add_scope_options(CLI::App& app, Options& options, Words& words) {
     app.add_option("--timeout", words.timeout,
-                   "Answer within this time (10, and 10 for each --map)")
+                   "Answer within this time (10, and 10 for each port to open)")
         ->type_name("SECONDS")
         ->check(CLI::Range(0.1, 600.0));
-    app.add_flag("--json", options.json, "One JSON object on stdout (schema nat-probe/1)");
     app.add_flag("--show-addresses", options.show_addresses,
                  "Show addresses, not placeholders for them");
     auto* v4 = app.add_flag("-4,--ipv4", words.only_v4, "IPv4 only");
@@ -128,6 +126,17 @@ void add_report_options(CLI::App& app, Options& options, Words& words) {
         ->check(CLI::Range(1, 86400));
 }
 
+/// What stands before a command and is not for it. Throws CLI::ValidationError.
+void refuse_unused(const CLI::App& app) {
+    for (const auto* sub : app.get_subcommands()) {
+        for (const auto* option : app.get_options()) {
+            const bool given = option->count() > 0;
+            if (given && sub->get_option_no_throw(option->get_name()) == nullptr)
+                throw CLI::ValidationError(option->get_name(), "not with " + sub->get_name());
+        }
+    }
+}
+
 bool is_command(std::string_view word) {
     const auto& all = commands();
     return std::any_of(all.begin(), all.end(),
@@ -148,7 +157,8 @@ Parsed parse_command_line(int argc, char** argv) {
     app.require_subcommand(0, 1);
     Options options;
     Words words;
-    add_network_options(app, options, words);
+    add_network_options(app, options);
+    add_scope_options(app, options, words);
     add_report_options(app, options, words);
     for (const Command& command : commands()) {
         auto* sub = app.add_subcommand(std::string(command.name), std::string(command.help));
@@ -157,7 +167,8 @@ Parsed parse_command_line(int argc, char** argv) {
                 ->type_name("...")
                 ->required(command.must_have_one);
         }
-        if (command.network) add_network_options(*sub, options, words);
+        if (command.network) add_network_options(*sub, options);
+        if (command.report) add_scope_options(*sub, options, words);
         if (command.name == "prove") add_prove_options(*sub, options);
         if (command.name == "lifetime") {
             sub->add_option("--longest", options.longest, "Look no further than that")
@@ -168,6 +179,7 @@ Parsed parse_command_line(int argc, char** argv) {
     }
     try {
         app.parse(argc, argv);
+        refuse_unused(app);
         read_words(words, options);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return {std::nullopt, app.exit(error)}; // --help, --version

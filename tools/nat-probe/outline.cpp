@@ -239,7 +239,7 @@ Section server_section(const ProbeReport& report, Placeholders& names) {
             value += ", " + milliseconds(server.round_trip);
             if (!server.software.empty()) value += ", " + names.scrub(server.software);
         } else {
-            value += ", silent";
+            value += server.endpoint ? ", silent" : ", not asked";
         }
         const auto quality = server.rfc5780;
         out.lines.push_back({"stun", std::move(value),
