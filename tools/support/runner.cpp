@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kQuitLimit{2000};
 constexpr guint kPatienceMs = 1000;
+constexpr const char* kClearLine = "\r\x1b[K";
 
 } // namespace
 
@@ -37,10 +38,14 @@ gboolean Runner::handle_signal(gpointer self) {
 }
 
 void Runner::announce(std::string text) {
-    hush();
     if (isatty(STDERR_FILENO) == 0) return;
     announcement_ = std::move(text);
-    announcement_source_ = g_timeout_add(kPatienceMs, show_announcement, this);
+    if (announced_) {
+        std::cerr << kClearLine;
+        show_announcement(this);
+    } else if (announcement_source_ == 0) {
+        announcement_source_ = g_timeout_add(kPatienceMs, show_announcement, this);
+    }
 }
 
 gboolean Runner::show_announcement(gpointer self) {
@@ -54,7 +59,7 @@ gboolean Runner::show_announcement(gpointer self) {
 void Runner::hush() {
     if (announcement_source_ != 0) g_source_remove(announcement_source_);
     announcement_source_ = 0;
-    if (announced_) std::cerr << "\r\x1b[K" << std::flush;
+    if (announced_) std::cerr << kClearLine << std::flush;
     announced_ = false;
 }
 
