@@ -13,18 +13,20 @@ import page
 import race
 import lab
 
-# What is between the two, the sites, and whether it works with and without a relay.
-PAIRS = [("no NAT", "none", "none", [False, True]),
-         ("a NAT each", "eim/apdf", "eim/apdf", [False, True]),
-         ("one symmetric", "apdm/apdf", "eim/adf", [False, True]),
-         ("both symmetric: relayed", "apdm/apdf", "apdm/apdf", [True]),
-         ("UDP blocked: TURN by TCP", "blocked", "blocked", [True])]
-DELAYS = ["0ms", "40ms"]
+# What is between the two, the sites, whether it works with and without a relay, and how many times
+# one site's delay passes before both have a path, if nobody ever waits (docs/benchmarks.md counts).
+PAIRS = [("no NAT", "none", "none", [False, True], 4),
+         ("a NAT each", "eim/apdf", "eim/apdf", [False, True], 6),
+         ("one symmetric", "apdm/apdf", "eim/adf", [False, True], 8),
+         ("both symmetric: relayed", "apdm/apdf", "apdm/apdf", [True], 8),
+         ("UDP blocked: TURN by TCP", "blocked", "blocked", [True], 10)]
+DELAYS = [0, 40]  # ms
 
 # Names in the order of the table: who, and the mark that ends the race.
 CONTENDERS = {"plain": "first-byte", "libnice": "first-byte", "libnice's defaults": "first-byte",
               "aioice": "first-byte", "DTLS": "first-byte", "channel": "first-byte",
               "nat-connect": "connected"}
+WITH_PATH = ["plain", "libnice", "aioice"]  # those whose way to the first byte is shown
 
 
 def start(name, turn, blocked):
@@ -37,33 +39,44 @@ def start(name, turn, blocked):
     return race.sessions({"plain": "plain", "DTLS": "secure", "channel": "channel"}[name], turn)
 
 
+def milestones(one, name):
+    """Milliseconds until the race ends, and for some, until what comes before that."""
+    mark = CONTENDERS[name]
+    out = {"end": one.milliseconds(mark)}
+    if out["end"] is None:
+        print(f"{name}: {one.story()}", file=sys.stderr)
+    elif name in WITH_PATH:
+        out["path"] = one.milliseconds("path")
+        out["one way"] = one.milliseconds(mark, by=min)
+    return out
+
+
 def races(turn, blocked, rounds):
-    """Milliseconds of each contender, in each round."""
+    """The milestones of each contender, in each round."""
     times = {name: [] for name in CONTENDERS}
     for _ in range(rounds):
-        for name, mark in CONTENDERS.items():
+        for name in CONTENDERS:
             with start(name, turn, blocked) as one:
-                times[name].append(one.milliseconds(mark))
-                if times[name][-1] is None:
-                    print(f"{name}: {one.story()}", file=sys.stderr)
+                times[name].append(milestones(one, name))
     return times
 
 
-def best(times):
+def best(rounds, milestone="end"):
     """The least, as whatever else the machine does only adds; None when one of them never arrived."""
+    times = [one.get(milestone) for one in rounds]
     return None if None in times else min(times)
 
 
 def measure(rounds):
     rows = []
     for delay in DELAYS:
-        for pair, a, b, turns in PAIRS:
+        for pair, a, b, turns, trips in PAIRS:
             for turn in turns:
-                sites = [f"{site},delay={delay}" if delay != "0ms" else site for site in (a, b)]
+                sites = [f"{site},delay={delay}ms" if delay else site for site in (a, b)]
                 times = lab.inside(["--a", sites[0], "--b", sites[1]], races, turn,
                                    "blocked" in (a, b), rounds, timeout=rounds * 60)
-                rows.append({"delay": delay, "pair": pair, "a": a, "b": b, "turn": turn,
-                             "times_ms": times})
+                rows.append({"delay_ms": delay, "pair": pair, "a": a, "b": b, "turn": turn,
+                             "trips": trips, "times_ms": times})
                 print(table([rows[-1]], head=False), flush=True)
     return rows
 
@@ -84,6 +97,19 @@ def table(rows, head=True):
     return "\n".join(lines)
 
 
+def path_table(rows):
+    """What comes before the first byte both ways, in lines of Markdown."""
+    ms = page.number
+    lines = [page.row(["between the two", "TURN", "trips", "ours: path", "libnice: path", "aioice: path",
+                       "ours: byte one way", "ours: both ways"]), page.row(["---"] * 8)]
+    for one in rows:
+        times = one["times_ms"]
+        lines.append(page.row([one["pair"], "yes" if one["turn"] else "no", ms(one["trips"] * one["delay_ms"]),
+                               *(ms(best(times[name], "path")) for name in WITH_PATH),
+                               ms(best(times["plain"], "one way")), ms(best(times["plain"]))]))
+    return "\n".join(lines)
+
+
 def text(rows, rounds):
     parts = ["From the start of both programs until each has a byte of the other's, in milliseconds; "
              "for nat-connect, which starts in its default way, until both say `connected`. aioice's "
@@ -92,10 +118,14 @@ def text(rows, rounds):
              f"ones. The best of {rounds} rounds, the contenders taking turns: what else a machine does only "
              "adds."]
     for delay in DELAYS:
-        parts.append("Links without delay:" if delay == "0ms" else
-                     f"{delay.removesuffix('ms')} ms one way to each site, so 80 ms there and back to the "
-                     "servers and 160 ms between the two:")
-        parts.append(table([row for row in rows if row["delay"] == delay]))
+        chosen = [row for row in rows if row["delay_ms"] == delay]
+        parts.append(f"{delay} ms one way to each site, so {2 * delay} ms there and back to the servers and "
+                     f"{4 * delay} ms between the two:" if delay else "Links without delay:")
+        parts.append(table(chosen))
+        if delay:
+            parts.append("The same runs until both sides have a path, until the first byte is through, and until "
+                         "there is one each way; \"trips\" is the least that the links allow (see below):")
+            parts.append(path_table(chosen))
     return "\n\n".join(parts)
 
 

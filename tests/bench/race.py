@@ -92,12 +92,12 @@ class Race:
         """From now on time counts."""
         self.started = time.monotonic()
 
-    def milliseconds(self, mark, patience=30):
-        """Until both have put this mark; None if one does not."""
+    def milliseconds(self, mark, patience=30, by=max):
+        """Until both have put this mark, or, by=min, the first of them has; None if one does not."""
         seen = [racer.wait_for(mark, "failed", "error", patience=patience) for racer in self.racers]
         if any(mark not in racer.marks for racer in self.racers):
             return None
-        return (max(one["at"] for one in seen) - self.started) * 1000
+        return (by(one["at"] for one in seen) - self.started) * 1000
 
     def story(self):
         return [[racer.marks, racer.other] for racer in self.racers]
