@@ -1,18 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Counts what a run of `meson test` really did: count_results.py BUILD/meson-logs/testlog
+"""Counts what a run of `meson test` really did: count_results.py BUILD/meson-logs/testlog [options]
 
 Reads testlog.json (one line for each test program: did it end well?) and testlog.junit.xml (the cases inside it: GoogleTest
 and TAP). Counts cases where there are any. A program that crashed, ran out of time or ran no case at all counts as a
 failure, whatever its cases say. The last line is `N passed, N failed, N skipped`; the exit code is 0 only when something
 passed and nothing failed.
+
+A lab is many programs in real time on whatever machine this is, beside other labs. --to-repeat prints those that failed, if
+they are few: tools/dev runs them once more, alone, and gives that run by --again. It counts instead of the first, and what
+failed at first is said. --reports names a folder in which each file is a sanitizer's report: a failure, whatever the test
+that it came from made of it, and no reason for a second try.
 """
+import argparse
 import json
 import pathlib
 import sys
 import xml.etree.ElementTree as ElementTree
 
 GOOD = ("OK", "SKIP")
+FEW = 3  # Where more labs fail than these, something is wrong with more than the machine's pace.
 
 
 def cases_by_suite(junit):
@@ -66,15 +73,55 @@ def count(tests, suites):
     return totals, remarks
 
 
-def main(base):
+def read(base):
+    """Returns ([test], {suite: [case]}) of one run."""
     log, junit = pathlib.Path(base + ".json"), pathlib.Path(base + ".junit.xml")
+    tests = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    return tests, cases_by_suite(ElementTree.parse(junit).getroot())
+
+
+def labs_to_repeat(base):
+    if not pathlib.Path(base + ".json").exists():
+        return []
+    failed = [test["name"] for test in read(base)[0] if test["result"] not in GOOD]
+    labs = [name.rpartition(" / ")[2] for name in failed if "lab / " in name]
+    return labs if len(labs) == len(failed) <= FEW else []
+
+
+def count_run(base, again):
+    """Counts the run, with what the second one says of the programs that are in both."""
+    tests, suites = read(base)
+    if again is None:
+        return count(tests, suites)
+    repeated, repeated_suites = read(again)
+    names = {test["name"] for test in repeated}
+    first = count([test for test in tests if test["name"] in names], suites)[1]
+    totals, remarks = count([test for test in tests if test["name"] not in names], suites)
+    second, more = count(repeated, repeated_suites)
+    remarks += ["at first " + remark for remark in first if remark.startswith("failed")]
+    return {key: totals[key] + second[key] for key in totals}, remarks + more
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("base")
+    parser.add_argument("--to-repeat", action="store_true")
+    parser.add_argument("--again")
+    parser.add_argument("--reports", type=pathlib.Path)
+    arguments = parser.parse_args()
+    if arguments.to_repeat:
+        for name in labs_to_repeat(arguments.base):
+            print(name)
+        return 0
     totals, remarks = {"passed": 0, "failed": 0, "skipped": 0}, []
     try:
-        tests = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-        totals, remarks = count(tests, cases_by_suite(ElementTree.parse(junit).getroot()))
+        totals, remarks = count_run(arguments.base, arguments.again)
     except (OSError, ValueError, KeyError, ElementTree.ParseError) as error:
         totals["failed"] += 1
         remarks.append(f"failed: the results cannot be read: {error}")
+    for report in sorted(arguments.reports.iterdir()) if arguments.reports else []:
+        totals["failed"] += 1
+        remarks += [report.read_text(encoding="utf-8", errors="replace"), f"failed: a sanitizer's report: {report}"]
     if not any(totals.values()):
         remarks.append("nothing ran")
     print("\n".join(remarks + [""]), end="")
@@ -83,4 +130,4 @@ def main(base):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main())
