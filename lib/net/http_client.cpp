@@ -34,6 +34,9 @@ constexpr int kMaxConnections = 8;
 /// How many connections we remember. Ids grow for ever; old ones are forgotten.
 constexpr std::size_t kMaxRemembered = 32;
 
+/// Responses of status 1xx before the answer (RFC 9110 section 15.2). One is usual.
+constexpr int kMaxInterimResponses = 8;
+
 bool is_token(std::string_view text) { // RFC 9110 section 5.6.2
     constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
     return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
@@ -183,6 +186,7 @@ public:
     /// No word to the handler from here on.
     void cancel();
     void handle_connected(GObjectPtr<GSocket> socket) { new_socket_ = std::move(socket); }
+    void handle_interim_response();
 
 private:
     void fail_soon(Error error);
@@ -212,6 +216,7 @@ private:
     std::string url_;
     std::size_t max_body_ = 0;
     std::size_t announced_ = 0; // by Content-Length
+    int interim_responses_ = 0; // before the answer
     std::array<char, kChunk> chunk_{};
     HttpResponse response_;
 };
@@ -267,6 +272,9 @@ void Call::prepare(const HttpRequest& request) {
     }
     // These end with the call, see ~Call(); a reference of their own would be a circle.
     on_connected(message_.get(), this);
+    g_signal_connect(message_.get(), "got-informational",
+                     G_CALLBACK(+[](SoupMessage*, Call* call) { call->handle_interim_response(); }),
+                     this);
     g_signal_connect(message_.get(), "starting", G_CALLBACK(+[](SoupMessage*, Call* call) {
                          if (auto* socket = call->connection_socket()) set_cork(socket, true);
                      }),
@@ -279,6 +287,11 @@ void Call::prepare(const HttpRequest& request) {
 
 Call::~Call() {
     if (message_) g_signal_handlers_disconnect_by_data(message_.get(), this);
+}
+
+// libsoup reads on for as long as they come, and lets the loop take no other turn meanwhile.
+void Call::handle_interim_response() {
+    if (++interim_responses_ > kMaxInterimResponses) g_cancellable_cancel(cancellable_.get());
 }
 
 /// The socket that carries this call; nullptr when it is not known (yet).
@@ -358,6 +371,9 @@ void Call::cancel() {
 }
 
 Error Call::failure(const GErrorOut& error) const {
+    if (interim_responses_ > kMaxInterimResponses) {
+        return {Errc::TooLarge, url_ + " answers with one interim response after the other"};
+    }
     return {Errc::Network, url_ + ": " + printable(error.message(), 200), errno_of(error)};
 }
 

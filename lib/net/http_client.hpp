@@ -55,7 +55,8 @@ public:
     /// Answers exactly once, never before returning. Any status is a response: the caller judges
     /// it.
     /// \retval Errc::Timeout          the deadline passed
-    /// \retval Errc::TooLarge         the body is longer than max_body
+    /// \retval Errc::TooLarge         the body is longer than max_body, or does not begin for
+    ///                                interim responses (status 1xx)
     /// \retval Errc::Network          refused, reset, cut short, unreachable or not HTTP (detail:
     ///                                errno, where there is one)
     /// \retval Errc::Unsafe           the URL is not plain http to a numeric address

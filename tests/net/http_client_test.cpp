@@ -462,6 +462,20 @@ TEST_F(HttpClientTest, ReadsNoMoreThanItsLimit) {
     expect_error(fetch_with_limit(std::size_t{256} * 1024), Errc::TooLarge);
 }
 
+// With a fast server they would never end, and the loop would take no turn for its timers.
+TEST_F(HttpClientTest, TakesNoEndlessInterimResponses) {
+    const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    const auto after = [&](int count) {
+        std::string bytes;
+        for (int i = 0; i < count; ++i) bytes += "HTTP/1.1 100 Continue\r\n\r\n";
+        return get_raw(bytes + answer);
+    };
+    const auto usual = after(2);
+    ASSERT_TRUE(usual) << usual.error().message;
+    EXPECT_EQ(usual->body, "ok");
+    expect_error(after(100), Errc::TooLarge);
+}
+
 TEST_F(HttpClientTest, ClosesAConnectionThatItGaveUp) {
     serve([](const ScriptedRequest&) {
         return ScriptedResponse{.body = std::string(20'000, 'x'), .endless = true};
