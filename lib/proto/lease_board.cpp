@@ -2,6 +2,7 @@
 #include "proto/lease_board.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace natterjack {
 
@@ -92,12 +93,26 @@ void LeaseBoard::answered(TimePoint now) {
 }
 
 void LeaseBoard::suspect(TimePoint now, Duration spread) {
-    if (suspected_ && now < *suspected_ + kMinPause) {
-        suspect_again_ = {*suspected_ + kMinPause, spread};
+    suspect_after(kMinPause, now, spread);
+}
+
+bool LeaseBoard::doubt(TimePoint now) {
+    const bool news = !suspected_ || now >= *suspected_ + doubt_pause_;
+    doubted_again_ = !news;
+    suspect_after(doubt_pause_, now, kSpread);
+    return news;
+}
+
+void LeaseBoard::suspect_after(Duration pause, TimePoint now, Duration spread) {
+    if (suspected_ && now < *suspected_ + pause) {
+        const std::pair again{*suspected_ + pause, spread};
+        suspect_again_ = suspect_again_ ? std::min(*suspect_again_, again) : again;
         return;
     }
     suspected_ = now;
     suspect_again_.reset();
+    doubt_pause_ =
+        std::exchange(doubted_again_, false) ? std::min(doubt_pause_ * 2, kMaxPause) : kMinPause;
     if (retry_) { // somebody says that it is there: no use in waiting any longer
         retry_ = now;
         patience_ = kMinPause;
@@ -151,7 +166,9 @@ std::optional<LeaseBoard::Action> LeaseBoard::poll(TimePoint now) {
         ends_.erase(ends_.begin());
         return Action{Task::Lapse, id};
     }
-    if (suspect_again_ && suspect_again_->first <= now) suspect(now, suspect_again_->second);
+    if (suspect_again_ && suspect_again_->first <= now) {
+        suspect_after(Duration(0), now, suspect_again_->second);
+    }
     if (under_way_ >= kMaxUnderWay || now < paid_until_ - kBurst) return std::nullopt;
     if (retry_) {
         // One asks for all, whichever comes first.

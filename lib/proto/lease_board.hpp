@@ -40,6 +40,9 @@ public:
     static constexpr Duration kSpread{1000};
     /// All leases are not seen to again within this time, whatever anybody announces.
     static constexpr Duration kMinPause{4000};
+    /// ... nor within this, when it is the answers to the last look at all of them that raise the
+    /// next doubt: the pause grows to this then.
+    static constexpr Duration kMaxPause{120000};
     /// Whoever was refused, as by a gateway whose table is full, is not looked at sooner, nor does
     /// it ask sooner once its lease is over: what RFC 6887 section 7.4 calls a short lifetime
     /// error.
@@ -84,6 +87,12 @@ public:
     /// kMaxRate allows.
     void suspect(TimePoint now, Duration spread);
 
+    /// An answer of the gateway does not go with those before. As suspect(), but ever later while
+    /// each look at all of them ends in the next doubt: some gateways have a clock that stands
+    /// still, or two uplinks and name the one or the other. False: nothing new, an answer to such a
+    /// look, or soon after it.
+    bool doubt(TimePoint now);
+
     /// The gateway may have lost everything, or it was another one: looks at one lease.
     void glance(TimePoint now);
 
@@ -113,6 +122,7 @@ private:
     };
     using Queue = std::set<std::pair<TimePoint, Id>>;
 
+    void suspect_after(Duration pause, TimePoint now, Duration spread);
     void plan(Id id, Lease& lease, TimePoint due);
     void end_task(Lease& lease);
     void answered(TimePoint now);
@@ -133,6 +143,8 @@ private:
     std::optional<TimePoint> suspected_;
     std::optional<TimePoint> glanced_;
     std::optional<std::pair<TimePoint, Duration>> suspect_again_; // when, and its spread
+    Duration doubt_pause_{kMinPause};
+    bool doubted_again_ = false;     // since all were suspected last
     std::optional<TimePoint> retry_; ///< Not empty: the gateway is silent until then.
     Duration patience_{kMinPause};
 };

@@ -206,9 +206,7 @@ void LeaseKeeper::learn(const Key& key, Group& group, const Mapping& mapping) {
         lost = lost || (before != group.external.end() && before->second != address);
         group.external[mapping.strategy] = address;
     }
-    if (!lost) return;
-    group.board.suspect(now, LeaseBoard::kSpread);
-    tell_of_suspicion(key);
+    if (lost && group.board.doubt(now)) tell_of_suspicion(key);
 }
 
 void LeaseKeeper::tell_of_suspicion(const Key& key) {

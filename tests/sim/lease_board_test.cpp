@@ -32,6 +32,7 @@ public:
         Duration round_trip{2};
         int requests = 1; ///< Each task takes so many.
         bool looks_only = false;
+        bool contradicts_itself = false; ///< Each answer makes one doubt the one before.
     };
 
     explicit House(unsigned seed = 1)
@@ -126,9 +127,8 @@ private:
         table[id] = now + manners.lifetime;
         board.granted(id, now, manners.lifetime);
         const auto epoch = std::chrono::duration_cast<std::chrono::seconds>(now - started_).count();
-        if (!epoch_.goes_on(now, Lifetime(static_cast<std::uint32_t>(epoch)))) {
-            board.suspect(now, LeaseBoard::kSpread);
-        }
+        const bool goes_on = epoch_.goes_on(now, Lifetime(static_cast<std::uint32_t>(epoch)));
+        if (!goes_on || manners.contradicts_itself) board.doubt(now);
     }
 
     TimePoint started_{1h};
@@ -317,6 +317,26 @@ TEST(LeaseBoard, IsNotHurriedByAStormOfAnnouncements) {
     house.run_until(house.now + 5s);
     const auto seconds = (house.now - began) / 1s;
     EXPECT_LE(static_cast<std::int64_t>(house.asked.size()), 10 * (seconds / 4 + 2));
+}
+
+TEST(LeaseBoard, IsNotDrivenByAGatewayThatContradictsItself) {
+    House house;
+    for (Id id = 1; id <= 10; ++id) house.open(id);
+    house.manners.contradicts_itself = true;
+    house.run_until(house.now + 10min);
+    house.asked.clear();
+    house.run_until(house.now + 1h);
+    const auto rounds = 1h / LeaseBoard::kMaxPause + 1;
+    const auto looks = 1h / (kInterval / 2 - kInterval / 8) + 1;
+    EXPECT_LE(static_cast<std::int64_t>(house.asked.size()), 10 * rounds + looks);
+    house.reboot(); // nothing tells this from what it says all the time
+    house.run_until(house.now + LeaseBoard::kMaxPause + 2s);
+    EXPECT_EQ(house.standing(), 10U);
+    house.manners.contradicts_itself = false; // what it says makes sense again
+    house.run_until(house.now + 10min);
+    house.reboot();
+    house.run_until(house.now + kInterval / 2 + 2s);
+    EXPECT_EQ(house.standing(), 10U);
 }
 
 TEST(LeaseBoard, LooksAtEveryLeaseInTurn) {
