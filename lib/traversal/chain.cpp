@@ -53,16 +53,20 @@ constexpr std::chrono::milliseconds kSlack{1000};
 
 } // namespace
 
+Result<void> validate_deadline(std::chrono::milliseconds deadline) {
+    if (deadline < std::chrono::milliseconds(1) || deadline > std::chrono::minutes(10)) {
+        return invalid("a deadline is 1 ms to 10 minutes");
+    }
+    return {};
+}
+
 Result<void> validate(const OpenRequest& request) {
     if (request.port == 0) return invalid("port 0 cannot be opened: name one from 1 to 65535");
     if (request.lifetime < std::chrono::seconds(1) ||
         request.lifetime > std::chrono::seconds(Lifetime::max().count())) {
         return invalid("a lifetime is 1 to 4294967295 seconds");
     }
-    if (request.deadline < std::chrono::milliseconds(1) ||
-        request.deadline > std::chrono::minutes(10)) {
-        return invalid("a deadline is 1 ms to 10 minutes");
-    }
+    if (auto valid = validate_deadline(request.deadline); !valid) return valid;
     if (request.check_interval < std::chrono::seconds(1) ||
         request.check_interval > std::chrono::hours(24)) {
         return invalid("a check interval is 1 second to a day");

@@ -3,6 +3,7 @@
 /// \brief The chain: asks every strategy at once, lets one map, reports an Opening.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -61,5 +62,7 @@ template<class Kind>
 
 /// \retval Errc::InvalidArgument  what is wrong with the request, in words
 [[nodiscard]] Result<void> validate(const OpenRequest& request);
+/// The same of a deadline alone.
+[[nodiscard]] Result<void> validate_deadline(std::chrono::milliseconds deadline);
 
 } // namespace natterjack

@@ -190,6 +190,9 @@ bool ChainAttempt::is_open_already(const Path& path) const {
 
 Result<void> ChainAttempt::lay_out_stages() {
     if (auto valid = validate(request_); !valid) return valid;
+    if (strategies_.empty()) {
+        return Error{Errc::Unsupported, "this build has none of the strategies that were named"};
+    }
     // A flow goes out; nobody needs to be asked whether it gets in.
     if (purpose_.remote) return lay_out_gateways();
     if (request_.stun_servers.empty() || (request_.prove && request_.turn_servers.empty())) {

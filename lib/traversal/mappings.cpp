@@ -115,7 +115,7 @@ protected:
 
     /// The handler may destroy this.
     void answer(Result<Found, OpenFailure> result) {
-        std::exchange(handler_, nullptr)(std::move(result));
+        if (auto handler = std::exchange(handler_, nullptr)) handler(std::move(result));
     }
     /// For protocols that ask once: nobody there is known sooner than the caller's deadline.
     [[nodiscard]] TimePoint silence() const { return std::min(deadline_, net::now() + kSilence); }
@@ -126,6 +126,10 @@ protected:
 
 private:
     void start(std::chrono::milliseconds limit) {
+        if (const auto valid = validate_deadline(limit); !valid) {
+            answer(OpenFailure{valid.error(), {}});
+            return;
+        }
         if (!inquiry_.ready()) {
             answer(OpenFailure{inquiry_.ready().error(), {}});
             return;
@@ -374,7 +378,7 @@ private:
         member.mapper->list(deadline_, [this,
                                         &member](const Result<std::vector<ListedMapping>>& answer) {
             if (!answer) return inquiry_.settle(member, answer.error());
-            const ListedMapping* found = find(*answer);
+            const ListedMapping* found = find(member, *answer);
             if (found == nullptr) {
                 listed_nowhere_ = true;
                 inquiry_.settle(member, StoryLine::Outcome::Refused,
@@ -390,14 +394,21 @@ private:
         });
     }
 
-    // By external port, as a person sees it from outside; else by internal port.
-    [[nodiscard]] const ListedMapping* find(const std::vector<ListedMapping>& entries) const {
-        for (const auto part : {&ListedMapping::external, &ListedMapping::internal}) {
-            for (const auto& entry : entries) {
-                if (entry.transport == transport_ && (entry.*part).port == port_) return &entry;
-            }
+    // What leads to this host comes first: where the external port is another host's, ours has
+    // another one. Then by external port, as a person sees it from outside; else by internal port.
+    [[nodiscard]] const ListedMapping* find(const Inquiry::Member& member,
+                                            const std::vector<ListedMapping>& entries) const {
+        const auto rank = [&](const ListedMapping& entry) {
+            return std::pair(entry.internal.address != member.path.source,
+                             entry.external.port != port_);
+        };
+        const ListedMapping* best = nullptr;
+        for (const auto& entry : entries) {
+            const bool named = entry.external.port == port_ || entry.internal.port == port_;
+            if (entry.transport != transport_ || !named) continue;
+            if (best == nullptr || rank(entry) < rank(*best)) best = &entry;
         }
-        return nullptr;
+        return best;
     }
 
     void unmap(Inquiry::Member& member, Mapping mapping) {

@@ -114,7 +114,7 @@ void Opening::close(std::function<void(Result<void>)> done) {
     const auto closing = std::make_shared<Closing>(Closing{also_.size() + 1, std::move(done)});
     const auto take = [closing](const Result<void>& result) {
         if (!result && closing->result) closing->result = result;
-        if (--closing->open == 0) closing->done(closing->result);
+        if (--closing->open == 0 && closing->done) closing->done(closing->result);
     };
     for (Opening& other : also_) other.close(take);
     state_->loop().post([state = state_, take] { state->close(take); });

@@ -335,6 +335,21 @@ TEST_F(ChainTest, ClosingRemovesTheMappingAndOnlyThenAnswers) {
     EXPECT_TRUE(closed); // gone is gone, whoever removed it
 }
 
+TEST_F(ChainTest, ClosingNeedsNobodyToTell) {
+    start();
+    fire(house_.at(Strategy::Igd).probe, Service{});
+    fire(house_.at(Strategy::Igd).map, house_.grant(Strategy::Igd, kOutside));
+    (*result_)->close({});
+    runner_.run_pending();
+    ASSERT_EQ(house_.at(Strategy::Igd).unmaps, 1);
+    fire(house_.at(Strategy::Igd).unmap, Result<void>());
+    bool closed = false;
+    (*result_)->close([&](const Result<void>& result) { closed = result.has_value(); });
+    runner_.run_pending();
+    EXPECT_TRUE(closed);
+    EXPECT_EQ(house_.at(Strategy::Igd).unmaps, 1);
+}
+
 TEST_F(ChainTest, DestroyingAnOpeningRemovesTheMapping) {
     start();
     fire(house_.at(Strategy::Igd).probe, Service{});
@@ -388,6 +403,16 @@ TEST_F(ChainTest, TheBlockingCallRefusesThemToo) {
     const auto result = natterjack::open({.port = 1, .deadline = std::chrono::milliseconds::max()});
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().error.code, Errc::InvalidArgument);
+}
+
+TEST_F(ChainTest, SaysThatNoStrategyIsThere) {
+    const auto chain = make_chain(runner_.loop(), {Strategy::Ice}); // of another library
+    attempt_ = chain->open({.port = 6667}, [this](Result<Opening, OpenFailure> result) {
+        result_.emplace(std::move(result));
+    });
+    runner_.run_pending();
+    ASSERT_TRUE(result_ && !*result_);
+    EXPECT_EQ(result_->error().error.code, Errc::Unsupported);
 }
 
 TEST_F(ChainTest, SaysThatThereIsNoNetwork) {
