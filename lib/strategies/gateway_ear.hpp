@@ -15,7 +15,7 @@
 
 namespace natterjack {
 
-/// An unsolicited PCP ANNOUNCE (RFC 6887 section 14.1.2), or NAT-PMP's notice of an address change
+/// An unsolicited PCP ANNOUNCE (RFC 6887 section 14.1.3), or NAT-PMP's notice of an address change
 /// (RFC 6886 section 3.2.1). Anybody on the link can forge one: a reason to ask, never more.
 struct Announcement {
     EpochCheck::Rule protocol = EpochCheck::Rule::Pcp;

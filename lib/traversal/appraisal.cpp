@@ -5,6 +5,11 @@ namespace natterjack {
 
 namespace {
 
+// Of an address that is not public.
+const char* kind_of(const IpAddress& external) {
+    return external.is_private() ? "private" : "not one that the internet routes to";
+}
+
 // What stands between the gateway and the internet, and what a person can do about it.
 std::string another_nat(const IpAddress& external, const std::optional<IpAddress>& seen) {
     const auto address = external.to_string();
@@ -18,8 +23,8 @@ std::string another_nat(const IpAddress& external, const std::optional<IpAddress
                "the provider for an address of your own, or use IPv6 or a relay";
     }
     if (!external.is_public()) {
-        return "the gateway's external address " + address +
-               " is private: another router stands in front of it and must forward the port too; "
+        return "the gateway's external address " + address + " is " + kind_of(external) +
+               ": another router stands in front of it and must forward the port too; "
                "switch on UPnP or PCP there or forward the port by hand, or make one of the two a "
                "bridge";
     }
@@ -33,7 +38,7 @@ std::vector<std::string> evidence_of(const IpAddress& external, const Surroundin
     if (external.is_shared()) {
         out.push_back(address + " is one that providers share among customers (100.64.0.0/10)");
     } else if (!external.is_public() && !external.is_unspecified()) {
-        out.push_back(address + " is private");
+        out.push_back(address + " is " + kind_of(external));
     }
     if (around.seen && *around.seen != external) {
         out.push_back("servers outside see us as " + around.seen->to_string());

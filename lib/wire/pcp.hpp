@@ -20,7 +20,7 @@ namespace natterjack::pcp {
 
 inline constexpr std::uint8_t kVersion = 2;           ///< RFC 6887 section 7.1.
 inline constexpr std::uint16_t kServerPort = 5351;    ///< RFC 6887 section 19.1.
-inline constexpr std::uint16_t kMulticastPort = 5350; ///< Unsolicited ANNOUNCEs, section 14.1.2.
+inline constexpr std::uint16_t kMulticastPort = 5350; ///< Unsolicited ANNOUNCEs, section 14.1.3.
 inline constexpr std::size_t kHeaderSize = 24;        ///< Either direction, section 7.
 inline constexpr std::size_t kMaxMessageSize = 1100;  ///< RFC 6887 section 7.
 

@@ -31,6 +31,7 @@ TEST(Appraisal, SaysWhatStandsInFront) {
     for (const Behind& row :
          {Behind{"192.168.0.2:80", {}, "private"}, Behind{"10.1.2.3:80", {}, "private"},
           Behind{"100.64.0.2:80", {}, "carrier-grade NAT"},
+          Behind{"224.0.0.1:80", {}, "224.0.0.1 is not one that the internet routes to"},
           Behind{"0.0.0.0:80", {}, "does not know its external address"},
           Behind{"25.0.113.7:80", IpAddress::v4(0x19007201), "25.0.114.1"}}) {
         const auto info = appraised(row.external, row.seen);

@@ -14,7 +14,7 @@
 namespace natterjack::gateway {
 
 /// Serves as long as it lives. Tells the LAN by multicast that it has started, and when its
-/// external address has changed (RFC 6886 section 3.2.1, RFC 6887 section 14.1.2).
+/// external address has changed (RFC 6886 section 3.2.1, RFC 6887 section 14.1.3).
 class Port5351 {
 public:
     /// \retval Errc::Network  the port cannot be opened
