@@ -13,10 +13,12 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import lab
 import leases
+import schema
 import tap
 
 NAT_MAP = os.environ.get("NAT_MAP", "nat-map")
 PORT = 6667
+printed = []  # everything by --json
 
 
 def nat_map(*arguments):
@@ -112,7 +114,7 @@ def interrupted_keep():
     keeper.send_signal(signal.SIGINT)
     rest, _ = keeper.communicate(timeout=10)
     out["status"] = keeper.returncode
-    out["closed"] = [json.loads(line)["event"] for line in rest.splitlines()]
+    out["closed"] = [json.loads(line) for line in rest.splitlines()]
     out["left"] = leases.listed()
     return out
 
@@ -130,6 +132,19 @@ def catches(process, number):
     with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
         caught = next(line.split()[1] for line in status if line.startswith("SigCgt:"))
     return int(caught, 16) >> (number - 1) & 1
+
+
+def keep_with_a_command_that_hangs():
+    """The first Ctrl-C closes the port and waits for the command, the second does not wait."""
+    keeper = subprocess.Popen([NAT_MAP, "keep", str(PORT), "--via", "pcp", "--exec", "sleep 100"],
+                              stdout=subprocess.PIPE, text=True)
+    keeper.stdout.readline()
+    keeper.send_signal(signal.SIGINT)
+    closed = keeper.stdout.readline().startswith("closed")
+    while keeper.poll() is None:  # it may still be about to wait
+        keeper.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    return [closed, keeper.returncode]
 
 
 def keep_interrupted_early():
@@ -219,6 +234,13 @@ def simply(*arguments):
     return nat_map(*arguments)
 
 
+def inside(spec, function, *arguments):
+    """As lab.inside(); what nat-map printed is kept for the schema."""
+    result = lab.inside(["--nat", spec, "--no-servers"], function, *arguments)
+    printed.extend(schema.found_in(result, "nat-map"))
+    return result
+
+
 def check_cycle(t, name, via, protocol, seen):
     mapping = (seen["added"]["json"] or {}).get("mappings", [{}])
     mapping = mapping[0] if mapping else {}
@@ -243,23 +265,23 @@ def check_cycle(t, name, via, protocol, seen):
 
 if __name__ == "__main__":
     lab.serve(open_and_close, witnessed_by_natpmpc, interrupted_keep, interrupted_add,
-              keep_without_reader, keep_interrupted_early, ports_that_are_taken, deletions, chain, simply)
+              keep_without_reader, keep_with_a_command_that_hangs, keep_interrupted_early, ports_that_are_taken, deletions, chain, simply)
     with tap.Tap() as t:
         for via in ("igd", "pcp", "nat-pmp"):
             for protocol in ("tcp", "udp"):
                 only = "eim/apdf," + via.replace("-", "")
                 for spec in ("home", only):
                     name = f"{spec}: {protocol} by {via}"
-                    seen = lab.inside(["--nat", spec, "--no-servers"], open_and_close, via, protocol,
+                    seen = inside(spec, open_and_close, via, protocol,
                                       spec == "home" or via == "igd")
                     check_cycle(t, name, via, protocol, seen)
 
-        seen = lab.inside(["--nat", "eim/apdf,natpmp", "--no-servers"], witnessed_by_natpmpc)
+        seen = inside("eim/apdf,natpmp", witnessed_by_natpmpc)
         t.equal(seen["added"]["status"], 0, "nat-pmp: add succeeds beside natpmpc")
         t.check(f"Mapped public port {PORT} protocol UDP to local port {PORT}" in seen["said"],
                 "nat-pmp: natpmpc gets the very same mapping", seen["said"])
 
-        seen = lab.inside(["--nat", "home", "--no-servers"], chain)
+        seen = inside("home", chain)
         t.equal([seen["added"]["status"], seen["added"]["json"]["mappings"][0]["strategy"]],
                 [0, "igd"], "chain: prefers IGD where all three answer")
         t.equal([line["outcome"] for line in seen["added"]["json"]["story"]],
@@ -272,7 +294,7 @@ if __name__ == "__main__":
         t.equal(seen["deleted"]["status"], 0, "chain: delete succeeds")
         t.equal(seen["nothing"]["status"], 2, "delete: a port that nobody opened is an error")
 
-        seen = lab.inside(["--nat", "home", "--no-servers"], deletions)
+        seen = inside("home", deletions)
         for what in ("of others", "with a stale journal", "by another protocol"):
             t.equal([seen[what]["status"], [m["strategy"] for m in seen[what]["json"]["mappings"]]],
                     [0, ["igd"]], f"delete {what}: IGD finds it, and it is told once")
@@ -282,16 +304,16 @@ if __name__ == "__main__":
 
         for spec, strategy in (("eim/apdf,pcp", "pcp"), ("eim/apdf,natpmp", "nat-pmp"),
                                ("eim/apdf,igd", "igd"), ("none", "direct")):
-            seen = lab.inside(["--nat", spec, "--no-servers"], simply, "add", str(PORT), "tcp")
+            seen = inside(spec, simply, "add", str(PORT), "tcp")
             t.equal([seen["status"], [m["strategy"] for m in seen["json"]["mappings"]]],
                     [0, [strategy]], f"{spec}: the chain ends at {strategy}")
 
-        seen = lab.inside(["--nat", "eim/apdf", "--no-servers"], simply, "add", str(PORT), "tcp")
+        seen = inside("eim/apdf", simply, "add", str(PORT), "tcp")
         t.equal(seen["status"], 1, "no service: nothing here opens ports")
         t.equal(seen["json"]["mappings"], [], "no service: no mapping is claimed")
         t.equal(seen["json"]["error"]["code"], "not found", "no service: the error says so")
 
-        seen = lab.inside(["--nat", "home", "--no-servers"], ports_that_are_taken)
+        seen = inside("home", ports_that_are_taken)
         t.equal(seen["exact"]["status"], 2, "taken port: --exact is refused")
         t.equal(seen["other"]["status"], 0, "taken port: another one is taken without --exact")
         t.check(seen["other"]["json"]["mappings"][0]["external"].split(":")[1] != str(PORT),
@@ -299,21 +321,28 @@ if __name__ == "__main__":
         t.equal({key: seen["after"].get(key) for key in seen["before"]}, seen["before"],
                 "taken port: the other program's entry is untouched")
 
-        seen = lab.inside(["--nat", "home", "--no-servers"], interrupted_keep)
+        seen = inside("home", interrupted_keep)
         t.equal(sorted(m["mappings"][0]["protocol"] for m in seen["opened"]), ["tcp", "udp"],
                 "keep both: opens TCP and UDP")
         t.check(seen["reached"], "keep both: the outside gets in by both")
         t.equal(len(seen["kept"]), 2, "keep both: upnpc sees both")
-        t.equal([seen["status"], seen["closed"]], [0, ["closed", "closed"]],
+        t.equal([seen["status"], [told["event"] for told in seen["closed"]]], [0, ["closed", "closed"]],
                 "keep: Ctrl-C closes, and says so")
         t.equal(seen["left"], {}, "keep: Ctrl-C leaves nothing behind")
 
+        t.equal(inside("home", keep_with_a_command_that_hangs), [True, 0],
+                "keep: a second Ctrl-C does not wait for the command of --exec")
         for via in ("igd", "pcp"):
-            t.equal(lab.inside(["--nat", "home", "--no-servers"], keep_without_reader, via),
+            t.equal(inside("home", keep_without_reader, via),
                     [70, True, {}], f"keep by {via}: without a reader it closes, and says why")
-        t.equal(lab.inside(["--nat", "eim/apdf", "--no-servers"], keep_interrupted_early), [130, ""],
+        t.equal(inside("eim/apdf", keep_interrupted_early), [130, ""],
                 "keep: Ctrl-C before the answer is told apart from Ctrl-C later")
 
         for via in ("igd", "pcp", "nat-pmp"):
-            t.equal(lab.inside(["--nat", "home", "--no-servers"], interrupted_add, via), [],
+            t.equal(inside("home", interrupted_add, via), [],
                     f"add by {via}: Ctrl-C at any moment leaves nothing behind")
+
+        t.equal({each["command"] for each in printed}, {"add", "delete", "external", "keep", "list"},
+                "--json: every command was asked")
+        t.equal(schema.validate("nat-map", printed), "", "--json: all is as the schema says")
+        t.check(schema.validate("nat-map", [{**printed[0], "mappings": [{}]}]), "and the schema can say no")

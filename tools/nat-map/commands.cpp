@@ -68,7 +68,8 @@ int keep(const Options& options, Runner& runner) {
     std::unique_ptr<OpenPorts> opening;
     bool closing = false;
     bool open = false;
-    bool left_open = false; // a gateway would not let go of it
+    bool left_open = false;  // a gateway would not let go of it
+    std::optional<int> over; // all is closed, with this exit code; a command may still run
     Keeper keeper(options);
     const auto close = [&](int exit_code) {
         if (closing) return;
@@ -80,6 +81,7 @@ int keep(const Options& options, Runner& runner) {
             int code = exit_code;
             if (code == tool_support::kDone && !written(std::cout)) code = tool_support::kInternal;
             if (code == tool_support::kDone && left_open) code = tool_support::kRefused;
+            over = code;
             keeper.when_idle([&runner, code] { runner.quit(code); });
         };
         for (Port& port : opening->ports()) {
@@ -107,7 +109,10 @@ int keep(const Options& options, Runner& runner) {
         keeper.tell(event, port.name, info);
         if (!closing && !written(std::cout)) close(tool_support::kInternal);
     };
-    runner.on_interrupt([&] { close(open ? tool_support::kDone : kInterrupted); });
+    runner.on_interrupt([&] {
+        if (over) return runner.quit(*over); // a second time: without waiting for the command
+        close(open ? tool_support::kDone : kInterrupted);
+    });
     runner.announce("asking the gateway");
     opening = std::make_unique<OpenPorts>(options, runner.loop(), [&] {
         runner.hush();
