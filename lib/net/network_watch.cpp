@@ -3,18 +3,48 @@
 
 #include <array>
 #include <cerrno>
+#include <map>
+#include <mutex>
+#include <set>
 #include <utility>
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include "net/fd.hpp"
 #include "net/socket_address.hpp"
 
 namespace natterjack::net {
 
-Result<std::unique_ptr<NetworkWatch>> NetworkWatch::open(const Loop& loop, Duration settle,
-                                                         std::function<void()> handler) {
+/// The socket of a loop; lives as long as somebody watches.
+class NetworkWatch::Ear {
+public:
+    static Result<std::shared_ptr<Ear>> of(const Loop& loop);
+    Ear(const Loop& loop, Fd fd)
+        : fd_(std::move(fd)), watch_(loop, fd_.get(), [this] { drain(); }) {}
+
+    std::set<NetworkWatch*> listeners;
+
+private:
+    // Only that something came counts; an overflow (ENOBUFS) says the same.
+    void drain() {
+        std::array<char, 8192> buffer{};
+        while (::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT) > 0) {}
+        for (auto* each : listeners) each->handle_change();
+    }
+
+    Fd fd_;
+    ReadWatch watch_;
+};
+
+Result<std::shared_ptr<NetworkWatch::Ear>> NetworkWatch::Ear::of(const Loop& loop) {
+    static std::mutex mutex;
+    static std::map<const void*, std::weak_ptr<Ear>> ears; // by context
+    const std::lock_guard lock(mutex);
+    std::erase_if(ears, [](const auto& each) { return each.second.expired(); });
+    auto& known = ears[context_of(loop)];
+    if (auto ear = known.lock()) return ear;
     Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
@@ -24,22 +54,30 @@ Result<std::unique_ptr<NetworkWatch>> NetworkWatch::open(const Loop& loop, Durat
         ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
         return network_error("watching the network", errno);
     }
+    auto ear = std::make_shared<Ear>(loop, std::move(fd));
+    known = ear;
+    return ear;
+}
+
+Result<std::unique_ptr<NetworkWatch>> NetworkWatch::open(const Loop& loop, Duration settle,
+                                                         std::function<void()> handler) {
+    auto ear = Ear::of(loop);
+    if (!ear) return ear.error();
     return std::unique_ptr<NetworkWatch>(
-        new NetworkWatch(loop, std::move(fd), settle, std::move(handler)));
+        new NetworkWatch(loop, *std::move(ear), settle, std::move(handler)));
 }
 
-NetworkWatch::NetworkWatch(const Loop& loop, Fd fd, Duration settle, std::function<void()> handler)
-    : fd_(std::move(fd)),
-      settle_(settle),
-      handler_(std::move(handler)),
-      timer_(loop),
-      watch_(loop, fd_.get(), [this] { drain(); }) {
+NetworkWatch::NetworkWatch(const Loop& loop, std::shared_ptr<Ear> ear, Duration settle,
+                           std::function<void()> handler)
+    : ear_(std::move(ear)), settle_(settle), handler_(std::move(handler)), timer_(loop) {
+    ear_->listeners.insert(this);
 }
 
-// Only that something came counts; an overflow (ENOBUFS) says the same.
-void NetworkWatch::drain() {
-    std::array<char, 8192> buffer{};
-    while (::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT) > 0) {}
+NetworkWatch::~NetworkWatch() {
+    ear_->listeners.erase(this);
+}
+
+void NetworkWatch::handle_change() {
     timer_.start_after(settle_, [this] {
         const auto call = handler_; // it may destroy this
         call();

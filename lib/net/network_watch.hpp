@@ -9,30 +9,32 @@
 #include <natterjack/loop.hpp>
 #include <natterjack/result.hpp>
 
-#include "net/fd.hpp"
 #include "net/loop.hpp"
 
 namespace natterjack::net {
 
 /// Belongs to the loop's thread. Changes come in swarms: the handler is called once they have been
-/// over for \a settle. What changed, read_network() tells.
+/// over for \a settle. What changed, read_network() tells. All that watch on one loop share a
+/// socket, in the network (namespace) of the first.
 class NetworkWatch {
 public:
     /// \retval Errc::Network  the kernel refused (detail: errno)
     [[nodiscard]] static Result<std::unique_ptr<NetworkWatch>>
     open(const Loop& loop, Duration settle, std::function<void()> handler);
+    ~NetworkWatch();
     NetworkWatch(const NetworkWatch&) = delete;
     NetworkWatch& operator=(const NetworkWatch&) = delete;
 
 private:
-    NetworkWatch(const Loop& loop, Fd fd, Duration settle, std::function<void()> handler);
-    void drain();
+    class Ear;
+    NetworkWatch(const Loop& loop, std::shared_ptr<Ear> ear, Duration settle,
+                 std::function<void()> handler);
+    void handle_change();
 
-    Fd fd_;
+    std::shared_ptr<Ear> ear_;
     Duration settle_;
     std::function<void()> handler_;
     Timer timer_;
-    ReadWatch watch_;
 };
 
 } // namespace natterjack::net

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,8 @@
 #include <gtest/gtest.h>
 
 #include "net/network.hpp"
+#include "net/network_watch.hpp"
+#include "tests/support/loop_runner.hpp"
 #include "tests/support/netns.hpp"
 
 namespace natterjack::net {
@@ -300,6 +303,36 @@ TEST(RouteTo, SaysWhenThereIsNone) {
         EXPECT_EQ(route.error().code, Errc::NoNetwork);
         EXPECT_NE(route.error().message.find(text), std::string::npos);
     }
+}
+
+std::ptrdiff_t open_files() {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+}
+
+TEST(NetworkWatch, TellsEverybodyOnALoopByOneSocket) {
+    test::LoopRunner runner;
+    std::array<int, 3> told{};
+    std::array<std::unique_ptr<NetworkWatch>, 3> watches;
+    const auto before = open_files();
+    for (std::size_t i = 0; i < watches.size(); ++i) {
+        auto watch = NetworkWatch::open(runner.loop(), Duration(1), [&, i] {
+            ++told[i];
+            if (i == 1) watches[0].reset(), watches[1].reset();
+        });
+        ASSERT_TRUE(watch) << watch.error().message;
+        watches[i] = *std::move(watch);
+    }
+    EXPECT_EQ(open_files() - before, 1);
+    {
+        const test::HostAddress first("192.168.77.9/24");
+        ASSERT_TRUE(runner.run_until([&] { return told[1] == 1 && told[2] == 1; }));
+        told = {};
+        const test::HostAddress second("192.168.77.10/24");
+        ASSERT_TRUE(runner.run_until([&] { return told[2] == 1; }));
+    }
+    EXPECT_EQ(told[0] + told[1], 0) << "those that are gone";
+    watches[2].reset();
+    EXPECT_EQ(open_files(), before);
 }
 
 } // namespace
