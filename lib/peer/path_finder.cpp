@@ -113,6 +113,7 @@ Result<void> PathFinder::start() {
                  last_heard_ = net::now();
                  if (take_padded_check(datagram)) return;
                  if (handlers_.on_datagram) handlers_.on_datagram(datagram);
+                 for (auto& socket : sockets_) socket.stun.look();
              }});
     if (!agent) return agent.error();
     agent_ = *std::move(agent);

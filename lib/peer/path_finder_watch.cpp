@@ -146,6 +146,7 @@ void PathFinder::ask_peer() {
             if (!answer->repeated) {
                 // Smoothed as TCP does (RFC 6298 section 2.3).
                 rtt_ = rtt_ ? *rtt_ * 7 / 8 + answer->round_trip / 8 : answer->round_trip;
+                if (handlers_.on_round_trip) handlers_.on_round_trip();
             }
             watch();
             return;

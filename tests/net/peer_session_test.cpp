@@ -144,6 +144,13 @@ TEST(PeerSession, LetsTheLoopGoOnUnderABurst) {
     for (std::size_t i = 1; i < turns.size(); ++i) EXPECT_LE(turns[i] - turns[i - 1], 64U);
 }
 
+TEST(PeerSession, TellsTheRoundTripOnceItIsMeasured) {
+    PeerPair pair;
+    ASSERT_TRUE(pair.connect());
+    EXPECT_TRUE(pair.runner.run_until(
+        [&] { return pair.a.session->info().round_trip && pair.b.session->info().round_trip; }));
+}
+
 TEST(PeerSession, HoldsMessagesBackAtOnceWhenAHandlerHasEnough) {
     PeerPair pair;
     auto channel = *pair.a.session->open_channel("many");
