@@ -17,12 +17,20 @@ constexpr std::chrono::milliseconds kQuitLimit{2000};
 constexpr guint kPatienceMs = 1000;
 constexpr const char* kClearLine = "\r\x1b[K";
 
+// Whoever starts us by nohup(1) wants us to outlive the terminal.
+bool survives_hangup() {
+    struct sigaction now {};
+    return sigaction(SIGHUP, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 } // namespace
 
 Runner::Runner()
     : loop_(natterjack::Loop::on(nullptr)), main_loop_(g_main_loop_new(nullptr, FALSE)) {
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        if (signal == SIGHUP && survives_hangup()) continue;
         g_unix_signal_add(signal, handle_signal, this);
+    }
 }
 
 Runner::~Runner() {

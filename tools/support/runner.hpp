@@ -23,7 +23,7 @@ public:
 
     [[nodiscard]] const natterjack::Loop& loop() const { return loop_; }
 
-    /// Called on SIGINT, SIGTERM and SIGHUP, each time.
+    /// Called on SIGINT, SIGTERM and SIGHUP (unless that is ignored, as by nohup), each time.
     void on_interrupt(std::function<void()> handler) { interrupt_ = std::move(handler); }
     /// On a terminal, shows \a text on stderr while the command takes longer than a second.
     void announce(std::string text);
