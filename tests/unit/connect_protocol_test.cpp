@@ -151,6 +151,15 @@ TEST(Window, StopsASenderWhoseReaderHasStopped) {
     EXPECT_FALSE(receiver.take(1));
 }
 
+TEST(Window, GivesLittleToOneWhoIsNotReady) {
+    SendWindow sender;
+    sender.hold_back();
+    EXPECT_EQ(sender.available(), kFirstWindow);
+    sender.spend(kFirstWindow);
+    sender.grant(kWindow - kFirstWindow);
+    EXPECT_EQ(sender.available() + kFirstWindow, kWindow) << "as if it had been ready at once";
+}
+
 TEST(Window, DoesNotBelieveTooMuch) {
     SendWindow sender;
     sender.grant(~std::uint64_t{0});

@@ -40,6 +40,10 @@ public:
     /// \a done is called once, the last call.
     ByteStream(natterjack::Channel channel, Fd input, Fd output, DoneHandler done);
 
+    /// The peer connects to its target only now: it gets little before it says that it is ready().
+    void hold_back() { send_window_.hold_back(); }
+    /// We are the one who connected, and take the rest of the window.
+    void ready() { tell(Grant{kWindow - kFirstWindow}); }
     /// The peer learns the end of our input only by end_by_exit(): our ends are a command's.
     void await_exit() { awaits_exit_ = true; }
     /// The command ended. Once its output has been read to the end, the peer is told.

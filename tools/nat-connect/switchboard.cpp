@@ -95,13 +95,14 @@ void Switchboard::connect(const Purpose& purpose, const HostPort& target, Channe
         std::make_unique<Dial>(purpose.transport, target, [this, id, purpose](Result<Fd> socket) {
             Channel waiting = std::move(*items_.at(id).channel);
             items_.erase(id);
-            if (socket) return carry(next_++, purpose, std::move(waiting), std::move(*socket));
+            if (socket) return carry(Side::Target, purpose, std::move(waiting), std::move(*socket));
             handlers_.on_problem(socket.error().message);
             refuse(std::move(waiting), socket.error().message);
         });
 }
 
-void Switchboard::carry(Id id, const Purpose& purpose, Channel channel, Fd socket) {
+void Switchboard::carry(Side side, const Purpose& purpose, Channel channel, Fd socket) {
+    const Id id = next_++;
     Item& item = items_[id];
     if (purpose.transport == Transport::Udp) {
         item.datagrams = std::make_unique<DatagramFlow>(std::move(channel), std::move(socket),
@@ -120,6 +121,7 @@ void Switchboard::carry(Id id, const Purpose& purpose, Channel channel, Fd socke
                 handlers_.on_problem(name_of(purpose.transport, purpose.where) + ": " + *end.error);
             items_.erase(id);
         });
+    side == Side::Target ? item.stream->ready() : item.stream->hold_back();
 }
 
 Result<Endpoint> Switchboard::listen(Item& item, Transport transport, const Endpoint& at,
@@ -155,7 +157,7 @@ void Switchboard::handle_connection(const std::weak_ptr<BoundSocket>& weak_liste
             continue;
         }
         if (auto channel = open_channel(purpose))
-            carry(next_++, purpose, std::move(*channel), std::move(*socket));
+            carry(Side::Client, purpose, std::move(*channel), std::move(*socket));
     }
 }
 

@@ -61,7 +61,9 @@ private:
     void handle_connection(const std::weak_ptr<BoundSocket>& weak_listener, const Purpose& purpose);
     void handle_datagram(const std::weak_ptr<BoundSocket>& weak_listener, const Purpose& purpose,
                          const std::shared_ptr<std::map<natterjack::Endpoint, Id>>& clients);
-    void carry(Id id, const Purpose& purpose, natterjack::Channel channel, Fd socket);
+    /// Whom \a socket leads to: one that we connected to, or one that connected to us.
+    enum class Side : std::uint8_t { Target, Client };
+    void carry(Side side, const Purpose& purpose, natterjack::Channel channel, Fd socket);
     [[nodiscard]] std::optional<natterjack::Channel> open_channel(const Purpose& purpose) const;
     static void refuse(natterjack::Channel channel, const std::string& why);
 

@@ -15,9 +15,15 @@ namespace nat_connect {
 /// Bytes that a stream may be ahead of its reader. Enough for 200 Mbit/s at 80 ms there and back.
 inline constexpr std::uint64_t kWindow = std::uint64_t{2} * 1024 * 1024;
 
+/// What may be sent to one who has nobody yet to pass it to: half of what a session keeps for a
+/// channel before it makes the peer wait on all of them (Channel::on_message()).
+inline constexpr std::uint64_t kFirstWindow = kWindow / 4;
+
 /// The sender's half.
 class SendWindow {
 public:
+    /// At the beginning: no more than kFirstWindow before the receiver grants the rest.
+    void hold_back() { available_ = kFirstWindow; }
     /// Bytes that may be sent now.
     [[nodiscard]] std::uint64_t available() const { return available_; }
     /// \a bytes are sent; at most available().
