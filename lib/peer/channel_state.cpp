@@ -20,18 +20,26 @@ std::size_t cost_of(const ice::ChannelEvent& event) {
 
 } // namespace
 
-ChannelState::ChannelState(std::weak_ptr<Session> session, std::string label,
+ChannelState::ChannelState(Loop loop, std::weak_ptr<Session> session, std::string label,
                            ChannelOptions options)
     : half_close(options.half_close),
+      loop_(std::move(loop)),
       session_(std::move(session)),
       label_(std::move(label)),
       options_(std::move(options)) {
 }
 
+void ChannelState::look_again() {
+    loop_.post([self = shared_from_this()] {
+        self->drain();
+        if (const auto session = self->session_.lock()) session->update_receiving();
+    });
+}
+
 void ChannelState::run_on_loop(std::function<void(Session&, ChannelState&)> task) {
     const auto session = session_.lock();
     if (!session) return;
-    session->loop().post(
+    loop_.post(
         [session, self = shared_from_this(), task = std::move(task)] { task(*session, *self); });
 }
 
@@ -49,7 +57,7 @@ Result<void> ChannelState::send(ByteView message, bool text) {
         return Error{Errc::TooLarge, "too much waits to be sent on channel \"" + label_ + "\""};
     }
     ChannelMessage copy{{message.begin(), message.end()}, text};
-    if (session->loop().is_current()) {
+    if (loop_.is_current()) {
         session->send(*this, std::move(copy));
         return {};
     }
@@ -70,7 +78,9 @@ void ChannelState::finish() {
 
 void ChannelState::close() {
     finished_ = true;
+    closed_ = true;
     run_on_loop([](Session& session, ChannelState& self) { session.finish(self, true); });
+    look_again(); // what waits is dropped: the end comes after it
 }
 
 void ChannelState::abandon(const std::shared_ptr<ChannelState>& self) {
@@ -92,15 +102,12 @@ void ChannelState::set_half_close(bool on) {
         session->set_half_close(*self);
     };
     // At once where that is possible: the peer's end may be among what is read next.
-    session->loop().is_current() ? change() : session->loop().post(change);
+    loop_.is_current() ? change() : loop_.post(change);
 }
 
 void ChannelState::set_receiving(bool receiving) {
     receiving_ = receiving; // now: a handler that has enough is not called again
-    run_on_loop([](Session& session, ChannelState& self) {
-        self.drain();
-        session.update_receiving();
-    });
+    look_again();
 }
 
 void ChannelState::set_handler(const std::function<void(Handlers&)>& change) {
@@ -110,10 +117,7 @@ void ChannelState::set_handler(const std::function<void(Handlers&)>& change) {
         change(*changed);
         handlers_ = std::move(changed);
     }
-    run_on_loop([](Session& session, ChannelState& self) {
-        self.drain();
-        session.update_receiving();
-    });
+    look_again();
 }
 
 std::shared_ptr<const ChannelState::Handlers> ChannelState::handlers() const {
@@ -178,13 +182,19 @@ void ChannelState::end(std::optional<Error> error) {
 }
 
 bool ChannelState::wants_more() const {
-    return muted_ || (receiving_ && inbox_bytes_ <= kMaxInbox);
+    return muted_ || closed_ || (receiving_ && inbox_bytes_ <= kMaxInbox);
 }
 
 std::size_t ChannelState::outbox_bytes() const {
     return std::accumulate(
         outbox.begin(), outbox.end(), std::size_t{0},
         [](std::size_t sum, const ChannelMessage& each) { return sum + each.data.size(); });
+}
+
+bool ChannelState::is_wanted(const ice::ChannelEvent& event, const Handlers& by) const {
+    if (event.kind == ice::ChannelEvent::Kind::Message) return by.message != nullptr;
+    // That the peer is done keeps nobody, who does not ask, from hearing that the channel is gone.
+    return by.peer_done || by.message || ended_;
 }
 
 // In the order of arrival. What has no handler yet waits for one.
@@ -197,7 +207,10 @@ void ChannelState::drain() {
         if (open_untold_ && now->open) {
             open_untold_ = false;
             now->open();
-        } else if (!inbox_.empty() && receiving_ && now->message) {
+        } else if (closed_ && !inbox_.empty()) {
+            inbox_.clear();
+            inbox_bytes_ = 0;
+        } else if (!inbox_.empty() && receiving_ && is_wanted(inbox_.front(), *now)) {
             const auto event = std::move(inbox_.front());
             inbox_.pop_front();
             inbox_bytes_ -= cost_of(event);

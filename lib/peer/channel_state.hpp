@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <natterjack/channel.hpp>
+#include <natterjack/loop.hpp>
 
 #include "base/bytes.hpp"
 #include "strategies/ice/data_channels.hpp"
@@ -31,7 +32,8 @@ struct ChannelMessage {
 /// What is marked so belongs to the loop's thread, the rest is for any.
 class ChannelState : public std::enable_shared_from_this<ChannelState> {
 public:
-    ChannelState(std::weak_ptr<Session> session, std::string label, ChannelOptions options);
+    ChannelState(Loop loop, std::weak_ptr<Session> session, std::string label,
+                 ChannelOptions options);
 
     [[nodiscard]] const std::string& label() const { return label_; }
     [[nodiscard]] const ChannelOptions& options() const { return options_; }
@@ -85,11 +87,15 @@ private:
     void set_handler(const std::function<void(Handlers&)>& change);
     /// A handler keeps running on what it was when it is replaced meanwhile.
     [[nodiscard]] std::shared_ptr<const Handlers> handlers() const;
+    [[nodiscard]] bool is_wanted(const ice::ChannelEvent& event, const Handlers& by) const;
     void drain();
     /// Whether buffered_amount() has passed the low-water mark; any thread, after each change.
     void watch_level();
+    /// Hands over what waits, if the owner wants it now. Also when the session is gone.
+    void look_again();
     void run_on_loop(std::function<void(Session&, ChannelState&)> task);
 
+    const Loop loop_;
     const std::weak_ptr<Session> session_;
     const std::string label_;
     const ChannelOptions options_;
@@ -99,6 +105,7 @@ private:
     std::atomic<std::size_t> low_water_ = std::numeric_limits<std::size_t>::max();
     std::atomic<bool> above_low_water_ = false;
     std::atomic<bool> finished_ = false; // no more may be sent
+    std::atomic<bool> closed_ = false;   // and no message is wanted
     std::atomic<bool> muted_ = false;    // no handler any more
     std::atomic<bool> receiving_ = true; // the owner wants what comes
 

@@ -21,7 +21,7 @@ Result<std::shared_ptr<ChannelState>> Session::open_channel(std::string label,
                      "a channel's label and protocol have at most 4096 bytes, and of "
                      "max_retransmits and max_lifetime one can be set"};
     }
-    auto state = std::make_shared<ChannelState>(weak_from_this(), std::move(label), options);
+    auto state = std::make_shared<ChannelState>(loop_, weak_from_this(), std::move(label), options);
     const auto add = [self = shared_from_this(), state] {
         if (self->over()) {
             state->end(Error{Errc::Cancelled, "the session was over before the channel opened"});
@@ -144,7 +144,8 @@ void Session::take_incoming(ice::ChannelId id) {
     } else if (open.reliability == dcep::Reliability::MaxLifetime) {
         options.max_lifetime = open.reliability_parameter;
     }
-    auto state = std::make_shared<ChannelState>(weak_from_this(), open.label, std::move(options));
+    auto state =
+        std::make_shared<ChannelState>(loop_, weak_from_this(), open.label, std::move(options));
     state->id = id;
     channels_[id] = state;
     handlers->on_channel(Channel(std::move(state)));

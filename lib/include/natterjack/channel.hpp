@@ -64,7 +64,7 @@ public:
     Result<void> send_text(std::string_view message);
     /// Ends our direction after what has been sent; what the peer sends still comes.
     void finish();
-    /// Ends both; what has been sent is still delivered.
+    /// Ends both; what has been sent is still delivered, and what came is handed over no more.
     void close();
 
     /// Bytes that were sent and did not yet go to SCTP, which holds up to 1 MiB more.
@@ -86,8 +86,8 @@ public:
     void on_peer_done(std::function<void()> handler);
     /// buffered_amount() fell from above \a low_water to \a low_water bytes or less.
     void on_low_buffer(std::size_t low_water, std::function<void()> handler);
-    /// The channel is gone, both ways. Called once; the last call. \a error: why, unless it was
-    /// closed as one closes channels.
+    /// The channel is gone, both ways. Called once, the last call; after the last message, which
+    /// waits for a handler. \a error: why, unless it was closed as one closes channels.
     void on_closed(std::function<void(std::optional<Error> error)> handler);
 
     explicit Channel(std::shared_ptr<peer::ChannelState> state);

@@ -128,7 +128,8 @@ public:
     /// Looks for the way anew, with fresh candidates (RFC 8445 section 9). The old path is used
     /// until the new one stands. Nothing happens before the session has a remote description.
     void restart();
-    /// Tells the peer and ends the session: state Closed follows.
+    /// Tells the peer and ends the session: state Closed follows. What a channel still holds is
+    /// lost: close the channel, and wait for its on_closed(), where that matters.
     void close();
 
     /// A copy of what is known now.

@@ -38,9 +38,8 @@ DataChannels::DataChannels(SctpAssociation& association, const Config& config)
 }
 
 std::optional<ChannelId> DataChannels::free_id() const {
-    // Before the association is up its number of streams is a guess that is checked in process().
-    const bool up = association_.state() == SctpAssociation::State::Connected;
-    const std::uint32_t limit = up ? association_.stream_count() : kMaxId;
+    // Before the association is up that is what we ask for: see process().
+    const std::uint32_t limit = association_.stream_count();
     for (std::uint32_t id = config_.dtls_client ? 0 : 1; id < limit; id += 2) {
         if (!channels_.contains(static_cast<ChannelId>(id))) return static_cast<ChannelId>(id);
     }
