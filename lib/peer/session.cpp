@@ -403,7 +403,7 @@ void Session::end(PeerState state, const std::optional<Error>& error) {
         if (finder) bury(finder);
     }
     // Not now: their handlers may be running.
-    loop_.post([secure = std::shared_ptr(std::move(secure_)),
+    loop_.post([self, secure = std::shared_ptr(std::move(secure_)),
                 dtls = std::shared_ptr(std::move(dtls_)),
                 watch = std::shared_ptr(std::move(network_watch_))] {});
     for (const auto& [id, channel] : channels) channel->end(error);

@@ -70,6 +70,7 @@ void Session::hear_offer(const sdp::Description& offer) {
         if (!next_) {
             if (const auto begun = begin_round(); !begun) {
                 network_note_ = "restart: " + begun.error().message;
+                if (!active_) fail(begun.error()); // the round before was the only one
                 return;
             }
             ++restarts_;
