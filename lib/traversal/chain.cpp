@@ -30,7 +30,8 @@ bool is_plain_text(const std::string& text) {
 
 Result<void> validate(const std::vector<RemotePeers>& only_from, Families families) {
     if (only_from.empty()) return {};
-    if (only_from.size() > kMaxRemotePeers) return invalid("only_from takes at most 32 entries");
+    if (only_from.size() > kMaxRemotePeers)
+        return invalid("at most 32 hosts or networks can be let in by name");
     bool ipv4 = false;
     bool ipv6 = false;
     for (const RemotePeers& peers : only_from) {
@@ -41,7 +42,7 @@ Result<void> validate(const std::vector<RemotePeers>& only_from, Families famili
         (peers.prefix.is_v4() ? ipv4 : ipv6) = true;
     }
     if ((families == Families::Ipv4 && !ipv4) || (families == Families::Ipv6 && !ipv6)) {
-        return invalid(std::string("nobody of only_from could get in by ") +
+        return invalid(std::string("nobody of those to be let in could get in by ") +
                        (families == Families::Ipv4 ? "IPv4" : "IPv6") +
                        ": name addresses of that family, or open the other one");
     }

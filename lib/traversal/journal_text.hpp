@@ -24,6 +24,12 @@ struct JournalEntry {
     /// The gateway's hardware address in hexadecimal digits; empty: not known. Every other house
     /// has a 192.168.1.1.
     std::string hardware;
+
+    /// What is left of its lifetime at \a now, before ends: 1 second or more; 0: it has none.
+    [[nodiscard]] std::chrono::seconds left(std::chrono::system_clock::time_point now) const {
+        if (ends == std::chrono::system_clock::time_point()) return std::chrono::seconds(0);
+        return std::chrono::ceil<std::chrono::seconds>(ends - now);
+    }
 };
 
 /// What helps the next run to find a gateway's services sooner.

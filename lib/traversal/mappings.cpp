@@ -43,9 +43,7 @@ ListedMapping listed(const JournalEntry& entry, Clock::time_point now) {
                       .only_from = mapping.only_from,
                       .ours = true,
                       .owner = owner_of(entry)};
-    if (entry.ends != Clock::time_point()) {
-        out.lifetime = std::chrono::duration_cast<std::chrono::seconds>(entry.ends - now);
-    }
+    out.lifetime = entry.left(now);
     return out;
 }
 

@@ -99,6 +99,8 @@ Result<std::vector<Path>> choose_paths(const net::Network& network, const Networ
         auto path = path_to(network, *choice.gateway);
         if (!path) return path.error();
         add(*std::move(path));
+        // Who was named is asked, and nobody of the same network in its place.
+        for (Path& named : paths) named.prefix_length = kWholeAddress;
     } else {
         for (const auto& route : network.default_routes) {
             if (!route.gateway.is_v4() || route.gateway.is_unspecified()) continue;

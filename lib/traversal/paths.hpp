@@ -12,6 +12,9 @@
 
 namespace natterjack {
 
+/// Path::prefix_length where nobody but the gateway itself counts: it has no neighbours.
+inline constexpr unsigned kWholeAddress = 32;
+
 /// More ways out than this are not asked.
 inline constexpr std::size_t kMaxPaths = 4;
 

@@ -6,11 +6,11 @@
 #include <string>
 #include <utility>
 
+#include "traversal/paths.hpp"
+
 namespace natterjack {
 
 namespace {
-
-constexpr unsigned kWholeAddress = 32; // no neighbours
 
 Lifetime shorter(Lifetime a, Lifetime b) {
     if (a.count() == 0 || b.count() == 0) return std::max(a, b); // 0: until it is deleted

@@ -128,6 +128,15 @@ def keep_without_reader(via):
     return [keeper.wait(timeout=10), "cannot write" in said, leases.listed()]
 
 
+def until_interrupted(*words):
+    """All events from the first one on, and the exit status: Ctrl-C comes after the first."""
+    kept = subprocess.Popen([NAT_MAP, *words, "--json"], stdout=subprocess.PIPE, text=True)
+    first = kept.stdout.readline()
+    kept.send_signal(signal.SIGINT)
+    rest, _ = kept.communicate(timeout=10)
+    return [[json.loads(line) for line in (first + rest).splitlines()], kept.returncode]
+
+
 def catches(process, number):
     with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
         caught = next(line.split()[1] for line in status if line.startswith("SigCgt:"))
@@ -264,8 +273,9 @@ def check_cycle(t, name, via, protocol, seen):
 
 
 if __name__ == "__main__":
-    lab.serve(open_and_close, witnessed_by_natpmpc, interrupted_keep, interrupted_add,
-              keep_without_reader, keep_with_a_command_that_hangs, keep_interrupted_early, ports_that_are_taken, deletions, chain, simply)
+    lab.serve(open_and_close, witnessed_by_natpmpc, interrupted_keep, interrupted_add, keep_without_reader,
+              keep_with_a_command_that_hangs, keep_interrupted_early, until_interrupted, ports_that_are_taken, deletions,
+              chain, simply)
     with tap.Tap() as t:
         for via in ("igd", "pcp", "nat-pmp"):
             for protocol in ("tcp", "udp"):
@@ -342,7 +352,15 @@ if __name__ == "__main__":
             t.equal(inside("home", interrupted_add, via), [],
                     f"add by {via}: Ctrl-C at any moment leaves nothing behind")
 
-        t.equal({each["command"] for each in printed}, {"add", "delete", "external", "keep", "list"},
+        for words in (["keep", str(PORT), str(PORT), "--via", "pcp"], ["flow", str(PORT), "udp", "--to", "25.0.3.2:7000"]):
+            events, status = inside("home", until_interrupted, *words)
+            t.equal([status, [told["event"] for told in events]], [0, ["opened", "closed"]],
+                    f"{words[0]}: a port that is named twice is one; what was opened is closed")
+        seen = inside("home", simply, "add", str(PORT), "--gateway", "192.168.1.77")
+        t.equal([seen["status"], seen["json"]["error"]["code"]], [1, "not found"],
+                "--gateway: nobody else answers in the place of the one that was named")
+
+        t.equal({each["command"] for each in printed}, {"add", "delete", "external", "flow", "keep", "list"},
                 "--json: every command was asked")
         t.equal(schema.validate("nat-map", printed), "", "--json: all is as the schema says")
         t.check(schema.validate("nat-map", [{**printed[0], "mappings": [{}]}]), "and the schema can say no")

@@ -67,6 +67,14 @@ TEST_F(JournalTest, KeepsBothMappingsOfTwoNatsInARow) {
     EXPECT_TRUE(hops[1].hops.empty());
 }
 
+// Zero would say that it stays until it is deleted.
+TEST_F(JournalTest, ALeaseHasASecondLeftUntilItsEnd) {
+    const auto short_lived = entry(6667, kNow + std::chrono::milliseconds(300));
+    EXPECT_EQ(short_lived.left(kNow), std::chrono::seconds(1));
+    EXPECT_EQ(short_lived.left(kNow - std::chrono::seconds(10)), std::chrono::seconds(11));
+    EXPECT_EQ(entry(6667, {}).left(kNow), std::chrono::seconds(0));
+}
+
 TEST_F(JournalTest, KeepsWhomAMappingAdmits) {
     auto restricted = entry(6667);
     restricted.mapping.only_from = {*RemotePeers::parse("192.0.2.0/24:7"),

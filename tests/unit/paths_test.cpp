@@ -74,6 +74,7 @@ TEST(ChoosePaths, FollowsTheCallersChoice) {
     ASSERT_EQ(by_gateway->size(), 1U);
     EXPECT_EQ((*by_gateway)[0].interface_name, "tun0");
     EXPECT_EQ((*by_gateway)[0].source, ip("10.99.0.2"));
+    EXPECT_EQ((*by_gateway)[0].prefix_length, 32U); // nobody else of that network serves
 }
 
 TEST(ChoosePaths, NamesWhatIsWrongWithTheChoice) {

@@ -32,17 +32,24 @@ natterjack::FlowRequest to_request(const Options& options) {
 int flow(const Options& options, Runner& runner) {
     std::optional<OutboundFlow> kept;
     bool closing = false;
+    const auto print = [&](const char* event, const FlowInfo& info) {
+        Report line(options);
+        line.add(to_row(info));
+        line.print_event(event);
+    };
     const auto close = [&](int exit_code) {
         if (std::exchange(closing, true)) return;
         kept->close([&, exit_code](const Result<void>& result) {
-            if (!result) std::cerr << "nat-map: " << result.error().message << '\n';
+            if (result) {
+                print("closed", kept->info());
+            } else {
+                std::cerr << "nat-map: " << result.error().message << '\n';
+            }
             runner.quit(exit_code);
         });
     };
     const auto tell = [&](const char* event, const FlowInfo& info) {
-        Report line(options);
-        line.add(to_row(info));
-        line.print_event(event);
+        print(event, info);
         if (!written(std::cout)) close(tool_support::kInternal);
     };
     runner.on_interrupt([&] {

@@ -62,7 +62,9 @@ void read_ports(const std::vector<std::string>& words, Options& options) {
     for (std::size_t i = 0; i < words.size(); ++i) {
         const auto word = CLI::detail::to_lower(words[i]); // "TCP" is as good
         if (const auto port = natterjack::parse_port(word)) {
-            options.ports.push_back(*port);
+            auto& ports = options.ports;
+            // To name a port twice is to name it once.
+            if (std::find(ports.begin(), ports.end(), *port) == ports.end()) ports.push_back(*port);
         } else if (i > 0 && i + 1 == words.size() && (word == "tcp" || word == "both")) {
             options.transports.push_back(Transport::Tcp);
             if (word == "both") options.transports.push_back(Transport::Udp);
