@@ -8,6 +8,12 @@
 
 namespace natterjack::peer {
 
+namespace {
+
+constexpr std::uint16_t kMaxAgreed = 65534; // RFC 8831 section 6.2: 65535 is no stream
+
+} // namespace
+
 Result<std::shared_ptr<ChannelState>> Session::open_channel(std::string label,
                                                             const ChannelOptions& options) {
     if (options_.payload != PeerPayload::Channels) {
@@ -16,10 +22,10 @@ Result<std::shared_ptr<ChannelState>> Session::open_channel(std::string label,
     if (ended_)
         return Error{Errc::InvalidArgument, "the session is over: no channel can be opened"};
     if (label.size() > dcep::kMaxText || options.protocol.size() > dcep::kMaxText ||
-        (options.max_retransmits && options.max_lifetime)) {
+        (options.max_retransmits && options.max_lifetime) || options.agreed > kMaxAgreed) {
         return Error{Errc::InvalidArgument,
-                     "a channel's label and protocol have at most 4096 bytes, and of "
-                     "max_retransmits and max_lifetime one can be set"};
+                     "a channel's label and protocol have at most 4096 bytes, an agreed number is "
+                     "at most 65534, and of max_retransmits and max_lifetime one can be set"};
     }
     auto state = std::make_shared<ChannelState>(loop_, weak_from_this(), std::move(label), options);
     const auto add = [self = shared_from_this(), state] {
@@ -42,6 +48,7 @@ void Session::assign(ChannelState& channel) {
     inner.open.label = channel.label();
     inner.open.protocol = options.protocol;
     inner.open.ordered = options.ordered;
+    inner.agreed = options.agreed;
     if (options.max_retransmits) {
         inner.open.reliability = dcep::Reliability::MaxRetransmits;
         inner.open.reliability_parameter = *options.max_retransmits;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What runs over the path: DTLS and SCTP, DTLS alone, or datagrams as they are.
+#include <algorithm>
 #include <deque>
 #include <tuple>
 #include <utility>
@@ -44,7 +45,11 @@ Result<void> Session::make_payload() {
         if (!made) return made.error();
         secure_ = *std::move(made);
         max_message_ = secure_->channels().max_message();
-        for (const auto& channel : std::exchange(unassigned_, {})) assign(*channel);
+        // The agreed numbers first: the others take what is left.
+        auto waiting = std::exchange(unassigned_, {});
+        std::stable_partition(waiting.begin(), waiting.end(),
+                              [](const auto& each) { return each->options().agreed.has_value(); });
+        for (const auto& channel : waiting) assign(*channel);
     } else if (options_.payload == PeerPayload::SecureDatagrams) {
         ice::DtlsSession::Config config;
         config.role = setup_ == sdp::Setup::Active ? ice::DtlsSession::Role::Client

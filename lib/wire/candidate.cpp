@@ -36,11 +36,10 @@ bool is_host_name(std::string_view text) {
            text.find("..") == std::string_view::npos;
 }
 
-// An address without zone: a zone means nothing on another host.
 bool read_address(std::string_view text, Candidate& out) {
     if (const auto address = IpAddress::parse(text)) {
         out.address = *address;
-        return address->scope_id() == 0 && text.find('%') == std::string_view::npos;
+        return true;
     }
     if (!is_host_name(text)) return false;
     out.name = text;
@@ -142,7 +141,11 @@ Result<Candidate> decode_candidate(std::string_view line) {
     const auto priority = parse_number<std::uint32_t>(in.next());
     if (!priority || *priority == 0 || *priority > kMaxPriority) return malformed("priority", line);
     out.priority = *priority;
-    if (!read_address(in.next(), out)) return malformed("address", line);
+    auto zone = in.next(); // what stands behind the '%' of a link-local address, if it has one
+    const auto address = take_until(zone, '%');
+    if (!read_address(address, out) || (!zone.empty() && out.address.is_v4())) {
+        return malformed("address", line);
+    }
     const auto port = parse_number<std::uint16_t>(in.next());
     if (!port || *port == 0) return malformed("port", line);
     out.port = *port;
@@ -164,6 +167,10 @@ Result<Candidate> decode_candidate(std::string_view line) {
     }
     if (known_type == kTypes.end()) {
         return Error{Errc::Unsupported, "candidate of type \"" + printable(type, kShown) + "\""};
+    }
+    if (!zone.empty()) {
+        return Error{Errc::Unsupported,
+                     "candidate with a zone, which means nothing on another host"};
     }
     return read_extensions(in, std::move(out), line);
 }

@@ -63,7 +63,8 @@ struct Candidate {
 /// Reads "candidate:..." or "a=candidate:...".
 /// \retval Errc::TooLarge     longer than kMaxCandidateLine
 /// \retval Errc::Malformed    breaks the grammar; a TCP candidate without tcptype
-/// \retval Errc::Unsupported  well formed, of a component, transport or type that we do not know
+/// \retval Errc::Unsupported  well formed, but of a component, transport or type that we do not
+///                            know, or an address with a zone (RFC 4007 section 11)
 [[nodiscard]] Result<Candidate> decode_candidate(std::string_view line);
 
 /// Which addresses a peer may name.

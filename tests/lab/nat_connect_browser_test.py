@@ -278,6 +278,9 @@ EXERCISE = r"""(async (labels) => {
     channels[labels[1]].close();
     await closed(channels[labels[1]]);
     out.others = (await answers(channels[labels[2]], ["still there"]))[0];
+    const agreed = pc.createDataChannel("agreed", {negotiated: true, id: 100});
+    watch(agreed);
+    out.agreed = (await answers(await opened("agreed"), ["unannounced"]))[0];
     const late = pc.createDataChannel("late");
     watch(late);
     out.late = (await answers(await opened("late"), ["new"]))[0];
@@ -517,6 +520,7 @@ def check_library(t, seen):
         t.equal(one.get("longest"), [True, True], f"{role}: 256 KiB in one message, both ways")
         t.equal([one.get("others"), one.get("late")], ["still there", "new"],
                 f"{role}: channels are closed from both sides, others go on, new ones open")
+        t.equal(one.get("agreed"), "unannounced", f"{role}: a channel whose number was agreed")
         t.equal([one.get("status"), one.get("states")], [0, ["checking", "connected", "closed"]],
                 f"{role}: the session's end is told, by the page or to it")
     one = seen["restart"]

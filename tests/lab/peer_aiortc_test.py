@@ -53,6 +53,8 @@ def main():
             back = seen["back"] if isinstance(seen["back"], dict) else {}
             t.equal(back.get("same"), [True] * len(aiortc_peer.MESSAGES),
                     f"we {role}, aiortc gets back what it sends: {seen['back']}")
+            t.equal(back.get("agreed"), [True] * len(aiortc_peer.MESSAGES),
+                    "... also by a channel whose number was agreed")
             t.equal(seen["states"], ["checking", "connected", "closed"], "... and ends the session")
             t.equal(seen["status"], 0, "... in order")
             # Label, protocol, order and retransmissions, as it learns them.

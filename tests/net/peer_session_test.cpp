@@ -53,6 +53,31 @@ TEST(PeerSession, CarriesMessagesBothWays) {
     EXPECT_FALSE(channel.send(std::vector<std::uint8_t>(Channel::kMaxMessage + 1)));
 }
 
+TEST(PeerSession, HasChannelsWhoseNumbersWereAgreed) {
+    PeerPair pair;
+    // The other one was opened first, and would have had this number.
+    auto other = pair.b.session->open_channel("other");
+    auto here = pair.a.session->open_channel("here", {.agreed = std::uint16_t{0}});
+    auto there = pair.b.session->open_channel("there", {.agreed = std::uint16_t{0}});
+    ASSERT_TRUE(other && here && there);
+    std::string heard;
+    bool open = false;
+    there->on_message([&](std::span<const std::uint8_t> message, bool) {
+        heard.assign(message.begin(), message.end());
+    });
+    here->on_open([&] { open = true; });
+    ASSERT_TRUE(here->send_text("a word"));
+    ASSERT_TRUE(pair.runner.run_until([&] { return open && heard == "a word"; })) << pair.a.why();
+    ASSERT_TRUE(pair.runner.run_until([&] { return pair.a.channels.size() == 1; }));
+    EXPECT_EQ(pair.a.channels[0].label(), "other");
+    auto taken = pair.a.session->open_channel("taken", {.agreed = std::uint16_t{0}});
+    std::optional<Error> error;
+    taken->on_closed([&](const std::optional<Error>& why) { error = why; });
+    ASSERT_TRUE(pair.runner.run_until([&] { return error.has_value(); }));
+    EXPECT_NE(error->message.find("number is taken"), std::string::npos) << error->message;
+    EXPECT_FALSE(pair.a.session->open_channel("none", {.agreed = std::uint16_t{65535}}));
+}
+
 TEST(PeerSession, EndsADirectionAtATime) {
     PeerPair pair;
     auto channel = *pair.a.session->open_channel("pipe", {.half_close = true});

@@ -160,6 +160,36 @@ TEST_P(UnknownIdentifier, ClosesTheChannel) {
 
 INSTANTIATE_TEST_SUITE_P(Each, UnknownIdentifier, testing::Values(0U, 46U, 52U, 54U, 58U));
 
+TEST_F(DataChannelsTest, OfAnAgreedChannelNothingIsSaidOnTheWire) {
+    connect();
+    ASSERT_EQ(*channels_->open(now_, {.open = {}, .agreed = ChannelId{7}}), 7);
+    ASSERT_TRUE(channels_->send(now_, 7, bytes("ours")));
+    say(7, 51, bytes("theirs"));
+    ASSERT_EQ(messages_.size(), 1U) << "no OPEN";
+    EXPECT_EQ(messages_[0].stream, 7);
+    EXPECT_EQ(messages_[0].data, bytes("ours"));
+    ASSERT_EQ(events_.size(), 2U);
+    EXPECT_EQ(events_[0].kind, Kind::Open) << "there is a connection to send on";
+    EXPECT_EQ(events_[1].data, bytes("theirs"));
+    ASSERT_TRUE(theirs_->reset_stream(now_, 7)); // it is closed as any other
+    settle();
+    EXPECT_TRUE(was_reset(7));
+    EXPECT_EQ(count(Kind::Closed), 1U);
+}
+
+TEST_F(DataChannelsTest, AnAgreedNumberIsRefusedWhenItIsTakenOrMoreThanThereAre) {
+    connect();
+    const auto refused = [&](ChannelId id) {
+        const auto made = channels_->open(now_, {.open = {}, .agreed = id});
+        return !made && made.error().code == Errc::InvalidArgument;
+    };
+    EXPECT_TRUE(refused(ours_->stream_count()));
+    EXPECT_FALSE(refused(2));
+    EXPECT_TRUE(refused(2));
+    EXPECT_EQ(*channels_->open(now_, {}), 0);
+    EXPECT_EQ(*channels_->open(now_, {}), 4) << "others take what is left";
+}
+
 TEST_F(DataChannelsTest, ClosingResetsBothDirections) {
     connect();
     const auto id = *channels_->open(now_, {});

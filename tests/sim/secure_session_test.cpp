@@ -324,6 +324,7 @@ TEST(SecureSession, TakesChannelsThatWereAgreedOutside) {
     pair.pump();
     EXPECT_TRUE(pair.run_until([&] { return messages(pair.b, 100).size() == 1; }));
     EXPECT_EQ(count(pair.b, Kind::Incoming), 0U);
+    EXPECT_EQ(count(pair.b, Kind::Open), 1U);
 }
 
 TEST(SecureSession, PushesBackWhenTheReceiverDoesNotRead) {

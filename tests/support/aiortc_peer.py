@@ -55,11 +55,13 @@ async def talk(role, aiortc):
     channel = pc.createDataChannel("from aiortc")
     channel.on("open", lambda: opened.done() or opened.set_result(None))
     channel.on("close", lambda: closed.done() or closed.set_result(None))
+    agreed = pc.createDataChannel("agreed", negotiated=True, id=100)
     if role == "offer":
         await pc.setLocalDescription(await pc.createOffer())
         say({"type": "offer", "sdp": pc.localDescription.sdp})
     listening = asyncio.create_task(hear(pc, aiortc))
     same = await exchange(channel, opened)
+    unannounced = await exchange(agreed, opened)
     channel.close()
     await closed
     # Not under the same number: aiortc takes that for free when one direction is reset, and then our
@@ -70,7 +72,7 @@ async def talk(role, aiortc):
     await last_opened
     last.send("end")
     listening.cancel()
-    return {"same": same, "theirs": sorted(theirs, key=str)}
+    return {"same": same, "agreed": unannounced, "theirs": sorted(theirs, key=str)}
 
 
 async def main():

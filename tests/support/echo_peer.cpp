@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The library as the peer of a program that is not ours: `echo_peer offer|answer`, signalling on
 // standard input and output. Sends each message back as it came, on every channel; obeys the texts
-// "close" (this channel) and "end" (the session). Offering, it opens the channels below. Each state
-// is a line on standard error. With a TURN server it shows no other address. Exit status: 0 when
-// the session was closed, 1 when it failed.
+// "close" (this channel) and "end" (the session). In both roles it has a channel whose number, 100,
+// is agreed; offering, it opens those below. Each state is a line on standard error. With a TURN
+// server it shows no other address. Exit status: 0 when the session was closed, 1 when it failed.
 #include <cstdio>
 #include <iostream>
 #include <list>
@@ -49,8 +49,9 @@ public:
             return;
         }
         session_.emplace(*std::move(session));
-        if (options.role == PeerRole::Offer && options.payload == PeerPayload::Channels)
-            open_channels();
+        if (options.payload != PeerPayload::Channels) return;
+        open("agreed", {.agreed = std::uint16_t{100}});
+        if (options.role == PeerRole::Offer) open_channels();
     }
     ~EchoPeer() { g_main_loop_unref(main_loop_); }
     EchoPeer(const EchoPeer&) = delete;
@@ -84,11 +85,14 @@ private:
         unordered.protocol = "echo";
         ChannelOptions hurried;
         hurried.max_lifetime = 2000;
-        for (auto& [label, options] : {std::pair{"reliable", ChannelOptions{}},
-                                       std::pair{"unordered", unordered}, std::pair{"", hurried}}) {
-            auto channel = session_->open_channel(label, options);
-            if (channel) serve(*std::move(channel));
-        }
+        open("reliable", {});
+        open("unordered", unordered);
+        open("", hurried);
+    }
+
+    void open(const std::string& label, const ChannelOptions& options) {
+        auto channel = session_->open_channel(label, options);
+        if (channel) serve(*std::move(channel));
     }
 
     void serve(Channel channel) {

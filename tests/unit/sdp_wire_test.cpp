@@ -362,6 +362,17 @@ TEST(Sdp, ReadsAnOfferOfPion) {
     EXPECT_EQ(offer->max_message_size, 65536U) << "RFC 8841 section 6.1: absent";
 }
 
+TEST(Sdp, LeavesCandidatesOutThatMeanNothingHere) {
+    const auto offer = decode_description(
+        chrome_offer() +
+            "a=candidate:1 1 udp 2122194687 fe80::1c2a:9ff:fe31:20%eth0 50001 typ host\r\n"
+            "a=candidate:2 1 ssltcp 1 192.0.2.1 443 typ host\r\n"
+            "a=candidate:3 2 udp 2122194686 192.0.2.1 50002 typ host\r\n",
+        Kind::Offer);
+    ASSERT_TRUE(offer) << offer.error().message;
+    EXPECT_EQ(offer->candidates.size(), 1U);
+}
+
 TEST(Sdp, AnswersWithTheOffersProtocol) {
     const auto text = with(chrome_offer(), "UDP/DTLS/SCTP", "TCP/DTLS/SCTP");
     const auto answer = answer_text(*decode_description(text, Kind::Offer));

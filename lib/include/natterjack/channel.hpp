@@ -30,6 +30,10 @@ struct ChannelOptions {
     /// The channel stays open for sending when the peer is done, as a TCP connection does; both
     /// sides must want it so. Off, as for browsers: when one side is done, so is the other.
     bool half_close = false;
+    /// Both sides make the channel, with this number (0 to 65534, as a rule below 256), and nothing
+    /// is said about it on the wire: a browser's `negotiated` and `id`. What the peer sends before
+    /// it is made here is lost: make it before the session connects. Empty: we tell the peer.
+    std::optional<std::uint16_t> agreed{};
 };
 
 namespace peer {
@@ -80,7 +84,8 @@ public:
     /// \a message is valid during the call. \a text: sent as text.
     using MessageHandler = std::function<void(std::span<const std::uint8_t> message, bool text)>;
     void on_message(MessageHandler handler);
-    /// The peer knows the channel: called once, for channels that we opened.
+    /// The peer knows the channel: called once, for channels that we opened. For agreed ones: there
+    /// is a connection to send on.
     void on_open(std::function<void()> handler);
     /// The peer will send no more. Called once, after the last message.
     void on_peer_done(std::function<void()> handler);

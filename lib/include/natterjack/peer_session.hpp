@@ -114,7 +114,9 @@ public:
 
     /// Opens a channel; it may be used at once. Only with PeerPayload::Channels.
     /// \retval Errc::InvalidArgument  label or protocol too long (4096 bytes), both bounds of
-    ///                                ChannelOptions, another payload, or the session is over
+    ///                                ChannelOptions, no such number, another payload, or the
+    ///                                session is over. An agreed number that is taken ends the
+    ///                                channel with the same, by Channel::on_closed()
     [[nodiscard]] Result<Channel> open_channel(std::string label,
                                                const ChannelOptions& options = {});
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace natterjack::ice {
 
@@ -17,7 +18,6 @@ constexpr std::uint32_t kEmptyString = 56;
 constexpr std::uint32_t kEmptyBinary = 57;
 
 constexpr std::size_t kLargestMessage = std::size_t{256} * 1024; // a quarter of SCTP's buffer
-constexpr std::uint16_t kMaxId = 65534;                          // RFC 8832 section 6
 
 std::uint32_t ppid_of(bool text, bool empty) {
     if (text) return empty ? kEmptyString : kString;
@@ -38,7 +38,7 @@ DataChannels::DataChannels(SctpAssociation& association, const Config& config)
 }
 
 std::optional<ChannelId> DataChannels::free_id() const {
-    // Before the association is up that is what we ask for: see process().
+    // Before the association is up that is what we ask for: see begin().
     const std::uint32_t limit = association_.stream_count();
     for (std::uint32_t id = config_.dtls_client ? 0 : 1; id < limit; id += 2) {
         if (!channels_.contains(static_cast<ChannelId>(id))) return static_cast<ChannelId>(id);
@@ -55,16 +55,18 @@ DataChannels::Channel& DataChannels::add(ChannelId id, ChannelOptions options) {
 Result<ChannelId> DataChannels::open(TimePoint now, ChannelOptions options) {
     const auto& text = options.open;
     if (over_ || text.label.size() > dcep::kMaxText || text.protocol.size() > dcep::kMaxText ||
-        (options.agreed && (*options.agreed > kMaxId || channels_.contains(*options.agreed)))) {
+        (options.agreed &&
+         (*options.agreed >= association_.stream_count() || channels_.contains(*options.agreed)))) {
         return Error{Errc::InvalidArgument,
-                     "data channel: the session is over, its number is taken, or its label or "
-                     "protocol is too long"};
+                     "data channel: the session is over, the agreed number is taken or more than "
+                     "there are, or label or protocol is too long"};
     }
     const auto id = options.agreed ? options.agreed : free_id();
     if (!id) return Error{Errc::TooLarge, "data channel: all streams are in use"};
     auto& channel = add(*id, std::move(options));
     if (channel.options.agreed) {
         channel.acknowledged = true;
+        if (up_) emit(ChannelEvent::Kind::Open, *id);
     } else {
         channel.queue.push_back({kDcep, dcep::encode(channel.options.open), 0});
     }
@@ -134,17 +136,24 @@ void DataChannels::process(TimePoint now) {
     }
     const auto state = association_.state();
     if (state == SctpAssociation::State::Connected) {
-        // Numbers that were given out before it was known how many there are.
-        for (auto& [id, channel] : channels_) {
-            if (id < association_.stream_count()) continue;
-            channel.ours_ended = channel.theirs_ended = true;
-        }
+        if (!std::exchange(up_, true)) begin();
     } else if (state != SctpAssociation::State::Connecting && !over_) {
         over_ = true;
         for (auto& [id, channel] : channels_) channel.ours_ended = channel.theirs_ended = true;
     }
     flush(now);
     drop_ended();
+}
+
+// The association has come up. Numbers that were given out before may be more than it has.
+void DataChannels::begin() {
+    for (auto& [id, channel] : channels_) {
+        if (id >= association_.stream_count()) {
+            channel.ours_ended = channel.theirs_ended = true;
+        } else if (channel.options.agreed) {
+            emit(ChannelEvent::Kind::Open, id);
+        }
+    }
 }
 
 std::optional<ChannelEvent> DataChannels::poll_event() {

@@ -34,7 +34,7 @@ struct ChannelOptions {
 struct ChannelEvent {
     enum class Kind : std::uint8_t {
         Incoming, ///< The peer made it; see DataChannels::options(). Messages may be sent.
-        Open,     ///< The peer knows the channel that we made.
+        Open,     ///< The peer knows the channel that we made; an agreed one: it can carry.
         Message,  ///< \a data; \a text when sent as UTF-8, which is not verified.
         PeerDone, ///< The peer will send no more; see DataChannels::set_half_close().
         Closed    ///< Gone, both ways. The number may be used again.
@@ -70,8 +70,8 @@ public:
     DataChannels(SctpAssociation& association, const Config& config);
 
     /// Makes a channel. May be called, and messages may be sent, before the association is up.
-    /// \retval Errc::InvalidArgument  \a agreed is taken, label or protocol are too long, or the
-    ///                                association is over
+    /// \retval Errc::InvalidArgument  \a agreed is taken or more than there are, label or protocol
+    ///                                are too long, or the association is over
     /// \retval Errc::TooLarge         all numbers are in use
     Result<ChannelId> open(TimePoint now, ChannelOptions options);
 
@@ -125,6 +125,7 @@ private:
 
     [[nodiscard]] std::optional<ChannelId> free_id() const;
     Channel& add(ChannelId id, ChannelOptions options);
+    void begin();
     void handle(TimePoint now, SctpAssociation::Message& message);
     void handle(TimePoint now, const SctpAssociation::StreamReset& reset);
     void handle_dcep(TimePoint now, const SctpAssociation::Message& message);
@@ -140,6 +141,7 @@ private:
     std::size_t max_message_;
     std::size_t buffered_ = 0;
     ChannelId next_served_ = 0;
+    bool up_ = false; // the association is, or was
     bool over_ = false;
     std::map<ChannelId, Channel> channels_;
     std::deque<ChannelEvent> events_;
