@@ -79,7 +79,8 @@ int keep(const Options& options, Runner& runner) {
         std::size_t pending = 0;
         const auto end = [&, exit_code] {
             int code = exit_code;
-            if (code == tool_support::kDone && !written(std::cout)) code = tool_support::kInternal;
+            if (code == tool_support::kDone && !tool_support::written("nat-map"))
+                code = tool_support::kInternal;
             if (code == tool_support::kDone && left_open) code = tool_support::kRefused;
             over = code;
             keeper.when_idle([&runner, code] { runner.quit(code); });
@@ -107,7 +108,7 @@ int keep(const Options& options, Runner& runner) {
     // Nobody hears what happens to the ports: then they are not kept.
     const auto tell = [&](const std::string& event, const Port& port, const OpeningInfo& info) {
         keeper.tell(event, port.name, info);
-        if (!closing && !written(std::cout)) close(tool_support::kInternal);
+        if (!closing && !tool_support::written("nat-map")) close(tool_support::kInternal);
     };
     runner.on_interrupt([&] {
         if (over) return runner.quit(*over); // a second time: without waiting for the command

@@ -50,7 +50,7 @@ int flow(const Options& options, Runner& runner) {
     };
     const auto tell = [&](const char* event, const FlowInfo& info) {
         print(event, info);
-        if (!written(std::cout)) close(tool_support::kInternal);
+        if (!tool_support::written("nat-map")) close(tool_support::kInternal);
     };
     runner.on_interrupt([&] {
         if (kept) return close(tool_support::kDone);

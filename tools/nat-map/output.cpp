@@ -159,11 +159,6 @@ std::string end_text(const natterjack::OpeningInfo& info) {
     return "until its lease ends at " + end_time(info.lifetime) + " at the latest";
 }
 
-bool written(const std::ostream& out) {
-    if (!out) std::cerr << "nat-map: cannot write the answer: standard output is full or closed\n";
-    return static_cast<bool>(out);
-}
-
 std::vector<Row> to_rows(const natterjack::OpeningInfo& info) {
     std::vector<Row> rows{{.transport = info.transport,
                            .internal = info.internal,
@@ -276,7 +271,7 @@ int Report::print() const {
         for (const Row& row : rows_) print_remarks(row);
         if (options_.verbose || !errors_.empty()) print_story();
     }
-    if (!written(std::cout)) return tool_support::kInternal;
+    if (!tool_support::written("nat-map")) return tool_support::kInternal;
     return causes_.empty() ? tool_support::kDone : tool_support::exit_code_of(causes_.front());
 }
 

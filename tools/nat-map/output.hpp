@@ -3,7 +3,6 @@
 /// \brief What nat-map prints: rows for people, JSON (schema nat-map/1) for programs.
 #pragma once
 
-#include <iosfwd>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -45,9 +44,6 @@ struct Row {
 [[nodiscard]] std::vector<Row> to_rows(const natterjack::OpeningInfo& info);
 [[nodiscard]] Row to_row(const natterjack::ListedMapping& entry);
 [[nodiscard]] Row to_row(const natterjack::FlowInfo& flow);
-
-/// False, and a word on stderr, when something that was printed did not get out.
-[[nodiscard]] bool written(const std::ostream& out);
 
 /// Collects what a command found, prints it once.
 class Report {

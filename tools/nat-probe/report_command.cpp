@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <iostream>
@@ -44,7 +45,11 @@ int show(const Options& options, const ProbeReport& report, const Measured& meas
                   << std::flush;
     }
     // Who asks for one thing is told that thing; the verdict is for who asks for it.
-    if (!options.sections.empty()) exit_code = tool_support::kDone;
+    if (!options.sections.empty()) {
+        const bool looked = std::any_of(report.servers.begin(), report.servers.end(),
+                                        [](const auto& server) { return server.answered; });
+        exit_code = looked ? tool_support::kDone : tool_support::kNoWay;
+    }
     for (const auto& line : unmet(report, options.expected)) {
         std::cerr << "nat-probe: " << line << '\n';
         exit_code = ExpectationNotMet;
@@ -126,7 +131,8 @@ private:
         } else {
             exit_code_ = show(options_, *result, measured);
         }
-        const bool hopeless = !result && result.error().code == natterjack::Errc::InvalidArgument;
+        const bool hopeless =
+            !std::cout || (!result && result.error().code == natterjack::Errc::InvalidArgument);
         if (options_.watch.count() == 0 || hopeless) {
             runner_.quit(exit_code_);
             return;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "exit_code.hpp"
 
+#include <iostream>
+
 namespace tool_support {
 
 int exit_code_of(const natterjack::Error& error) {
@@ -23,6 +25,12 @@ int exit_code_of(const natterjack::Error& error) {
     case Errc::Cancelled: return kInternal;
     }
     return kInternal;
+}
+
+bool written(std::string_view tool) {
+    if (std::cout.flush()) return true;
+    std::cerr << tool << ": cannot write the answer: standard output is full or closed\n";
+    return false;
 }
 
 } // namespace tool_support

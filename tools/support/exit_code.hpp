@@ -3,6 +3,8 @@
 /// \brief The exit codes that the tools share.
 #pragma once
 
+#include <string_view>
+
 #include <natterjack/result.hpp>
 
 namespace tool_support {
@@ -17,5 +19,8 @@ inline constexpr int kInternal = 70;  // EX_SOFTWARE
 
 /// The exit code that an error stands for.
 [[nodiscard]] int exit_code_of(const natterjack::Error& error);
+
+/// False, and a word of \a tool's on stderr, when something that was printed did not get out.
+[[nodiscard]] bool written(std::string_view tool);
 
 } // namespace tool_support

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <iostream>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <glib-unix.h>
@@ -23,10 +24,22 @@ bool survives_hangup() {
     return sigaction(SIGHUP, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
+/// Where a standard stream is closed, a socket would get its number, and what is printed with it.
+void keep_standard_numbers() {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (::fcntl(fd, F_GETFD) == -1)
+            ::open("/dev/null", O_RDONLY | O_CLOEXEC); // the lowest free
+    }
+}
+
+natterjack::Loop make_loop() {
+    keep_standard_numbers(); // the loop has descriptors of its own
+    return natterjack::Loop::on(nullptr);
+}
+
 } // namespace
 
-Runner::Runner()
-    : loop_(natterjack::Loop::on(nullptr)), main_loop_(g_main_loop_new(nullptr, FALSE)) {
+Runner::Runner() : loop_(make_loop()), main_loop_(g_main_loop_new(nullptr, FALSE)) {
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
         if (signal == SIGHUP && survives_hangup()) continue;
         g_unix_signal_add(signal, handle_signal, this);
