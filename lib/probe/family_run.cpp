@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "net/random.hpp"
+#include "probe/layers.hpp"
 #include "proto/port_pattern.hpp"
 
 namespace natterjack {
@@ -122,7 +123,7 @@ void FamilyRun::note_rows(const MappingSocket& socket) {
 // way out.
 void FamilyRun::leave_out_neighbours(const std::vector<MappingTest::Row>& rows) {
     const auto is_neighbour = [this](const MappingTest::Row& row) {
-        return !row.server.address.is_public() && row.mapped.address == setup_.source;
+        return is_inside(row.server.address) && row.mapped.address == setup_.source;
     };
     if (std::all_of(rows.begin(), rows.end(), is_neighbour)) return;
     for (const auto& row : rows) {

@@ -80,6 +80,11 @@ bool starts_with_any(std::string_view name, std::initializer_list<std::string_vi
 
 } // namespace
 
+bool is_inside(const IpAddress& address) noexcept {
+    return address.is_private() || address.is_shared() || address.is_link_local() ||
+           address.is_loopback();
+}
+
 Finding<Truth> judge_tunnel(std::string_view interface, bool point_to_point) {
     // PPP is how DSL comes, raw IP how modems do, and a CLAT (RFC 6877) carries IPv4 over IPv6.
     const bool provider =

@@ -20,6 +20,10 @@ struct LayerEvidence {
     std::vector<IpAddress> gateway_says; ///< External addresses by the port mapping protocols.
 };
 
+/// Whether \a address is of this host or of a network behind a NAT: private, shared, link-local or
+/// loopback. Addresses for documentation are not: labs have them outside.
+[[nodiscard]] bool is_inside(const IpAddress& address) noexcept;
+
 /// Whether the way out through \a interface is a VPN's tunnel, by its name and kind.
 [[nodiscard]] Finding<Truth> judge_tunnel(std::string_view interface, bool point_to_point);
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "net/random.hpp"
+#include "traversal/paths.hpp"
 
 namespace natterjack {
 
@@ -67,6 +68,8 @@ void MeasureRun::start() {
     auto network = parts_.read_network();
     if (!network) return fail(network.error());
     network_ = *std::move(network);
+    if (const auto there = check_choice(network_, request_.network); !there)
+        return fail(there.error());
     if (network_.default_routes.empty() && request_.network.interface.empty())
         return fail({Errc::NoNetwork, "this host has no default route"});
     if (servers->empty())

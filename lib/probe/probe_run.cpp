@@ -7,6 +7,7 @@
 #include "probe/portal_question.hpp"
 #include "probe/reach.hpp"
 #include "probe/verdict.hpp"
+#include "traversal/paths.hpp"
 
 namespace natterjack {
 
@@ -81,6 +82,8 @@ void ProbeRun::start() {
     auto network = parts_.read_network();
     if (!network) return fail(network.error());
     network_ = *std::move(network);
+    if (const auto there = check_choice(network_, request_.network); !there)
+        return fail(there.error());
     if (network_.default_routes.empty() && request_.network.interface.empty() &&
         !request_.network.source) {
         return fail(
@@ -125,7 +128,7 @@ void ProbeRun::look_for_portal() {
 // One on the internet tells the way there; one of the own network does not.
 const Endpoint& ProbeRun::farthest(const std::vector<FamilyRun::Target>& targets) {
     const auto found = std::find_if(targets.begin(), targets.end(), [](const auto& each) {
-        return each.endpoint.address.is_public();
+        return !is_inside(each.endpoint.address);
     });
     return found == targets.end() ? targets.front().endpoint : found->endpoint;
 }
@@ -250,6 +253,11 @@ void ProbeRun::start_family(Family& family, FamilyReport& report, bool v4) {
     if (!has_address || (!v4 && !family.targets.empty() &&
                          setup_for(farthest(family.targets)).source.is_unspecified())) {
         report.status = Status::NoAddress;
+        for (const auto& target : family.targets) {
+            report_.servers[target.server].endpoint.reset();
+            report_.servers[target.server].trouble =
+                v4 ? "this host has no IPv4 address" : "this host has no IPv6 address";
+        }
         return;
     }
     if (family.targets.empty()) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "probe/layers.hpp"
 #include "probe/prediction.hpp"
 
 namespace natterjack {
@@ -96,7 +97,7 @@ std::string who_gets_in(const ProbeReport& report, const FamilyReport& family) {
 }
 
 void judge_untranslated(const ProbeReport& report, const FamilyReport& family, Verdict& verdict) {
-    if (!family.local.is_public()) {
+    if (is_inside(family.local)) {
         say(verdict, Class::Unknown, kUnknown,
             "the servers that answered are in this host's own network and see its " +
                 std::string(family.local.is_private() ? "private " : "") +
@@ -172,7 +173,9 @@ void judge_class(const ProbeReport& report, const FamilyReport& family, Verdict&
         say(verdict, Class::Unknown, kUnknown, "no IPv4 address, and no IPv6 that works.");
         return;
     case Status::NoServer:
-        say(verdict, Class::Unknown, kUnknown, "no STUN server was named, or none has an address.");
+        say(verdict, Class::Unknown, kUnknown,
+            report.servers.empty() ? "no STUN server was named."
+                                   : "none of the STUN servers that were named has an address.");
         return;
     case Status::Silent:
         say(verdict, Class::Unknown, kUnknown,
@@ -256,10 +259,14 @@ void advise(const ProbeReport& report, const FamilyReport& family, Verdict& verd
                               "and run nat-probe again.");
     if (verdict.value == Class::Blocked)
         add("RELAY-TCP", "Use a relay over TCP (TURN), or ask whoever runs the network for UDP.");
-    if (verdict.value == Class::Unknown && report.captive_portal.value != Truth::Yes)
+    if (verdict.value == Class::Unknown && report.captive_portal.value != Truth::Yes) {
         add("MORE-SERVERS",
-            "Name servers that work, best one at port 443 too, which strict networks let "
-            "through: --stun HOST:PORT, or servers.conf.");
+            report.servers.empty()
+                ? "Name STUN servers, best of several operators: --stun HOST:PORT, or lines \"stun "
+                  "HOST:PORT\" in ~/.config/natterjack/servers.conf."
+                : "Name servers that work, best one at port 443 too, which strict networks let "
+                  "through: --stun HOST:PORT, or servers.conf.");
+    }
     if (working && is_carrier(report)) {
         advise_on_carrier(report, verdict);
     } else if (working && report.layers.count.value >= 2) {

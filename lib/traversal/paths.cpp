@@ -5,9 +5,7 @@
 
 namespace natterjack {
 
-namespace {
-
-Result<void> check(const net::Network& network, const NetworkChoice& choice) {
+Result<void> check_choice(const net::Network& network, const NetworkChoice& choice) {
     if (!choice.interface.empty() && network.find(choice.interface) == nullptr) {
         return Error{Errc::InvalidArgument,
                      "this host has no interface \"" + choice.interface + "\""};
@@ -22,6 +20,8 @@ Result<void> check(const net::Network& network, const NetworkChoice& choice) {
     }
     return {};
 }
+
+namespace {
 
 bool fits(const net::Network& network, const NetworkChoice& choice, const Path& path) {
     const auto* interface = network.find(path.interface);
@@ -77,7 +77,7 @@ Error no_way_out(const NetworkChoice& choice, const char* family) {
 } // namespace
 
 Result<std::vector<Path>> choose_paths(const net::Network& network, const NetworkChoice& choice) {
-    if (auto checked = check(network, choice); !checked) return checked.error();
+    if (auto checked = check_choice(network, choice); !checked) return checked.error();
     std::vector<Path> paths;
     const auto add = [&](Path path) {
         if (path.source.is_unspecified()) path.source = first_address(network, path.interface);
@@ -113,7 +113,7 @@ Result<std::vector<Path>> choose_paths(const net::Network& network, const Networ
 
 Result<std::vector<Path>> choose_ipv6_paths(const net::Network& network,
                                             const NetworkChoice& choice) {
-    if (auto checked = check(network, choice); !checked) return checked.error();
+    if (auto checked = check_choice(network, choice); !checked) return checked.error();
     std::vector<Path> paths;
     for (const bool temporary : {false, true}) {
         for (const auto& route : network.default_routes) {

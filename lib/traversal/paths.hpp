@@ -18,12 +18,16 @@ inline constexpr unsigned kWholeAddress = 32;
 /// More ways out than this are not asked.
 inline constexpr std::size_t kMaxPaths = 4;
 
+/// Whether this host has what was chosen.
+/// \retval Errc::InvalidArgument  no such interface; the source is no address of this host; the
+///                                gateway is no unicast address
+[[nodiscard]] Result<void> check_choice(const net::Network& network, const NetworkChoice& choice);
+
 /// The IPv4 ways out of this host, best first, at most kMaxPaths.
 ///
 /// A whole default route comes before the halves (0.0.0.0/1) by which a VPN covers it: the router
-/// at home is the one that maps ports, although the traffic goes to the VPN. \retval
-/// Errc::InvalidArgument  no such interface; the source is no address of this host; the
-///                                gateway is no unicast address
+/// at home is the one that maps ports, although the traffic goes to the VPN. Errors as
+/// check_choice(), and
 /// \retval Errc::NoNetwork        there is no way out that fits the choice
 [[nodiscard]] Result<std::vector<Path>> choose_paths(const net::Network& network,
                                                      const NetworkChoice& choice);

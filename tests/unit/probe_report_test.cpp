@@ -133,6 +133,8 @@ TEST(Glossary, HasEachWordOnce) {
     for (const auto& term : words) EXPECT_EQ(find_term(term.word)->text, term.text) << term.word;
     EXPECT_EQ(find_term("APDM")->word, "apdm");
     EXPECT_EQ(find_term("Nat_PMP")->word, "nat-pmp");
+    EXPECT_EQ(find_term("full cone")->word, "eif");
+    EXPECT_EQ(find_term("UPnP")->word, "igd");
     EXPECT_EQ(find_term("frobnicate"), nullptr);
 }
 

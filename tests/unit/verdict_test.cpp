@@ -118,6 +118,9 @@ TEST(Verdict, OfServersInTheOwnNetworkIsNone) {
         judge(report);
         EXPECT_EQ(report.verdict.xbox, "unknown");
     }
+    auto report = working(M::None, F::EndpointIndependent);
+    report.v4.local = IpAddress::v4(0xCB007105); // 203.0.113.5, as labs have outside
+    EXPECT_EQ(class_of(report), Class::Open);
 }
 
 TEST(Verdict, ATcpPortThatIsOpenLetsNoUdpIn) {
@@ -223,6 +226,18 @@ TEST(Verdict, SaysUnknownRatherThanNo) {
     silent.v4.status = FamilyReport::Status::Silent;
     EXPECT_EQ(class_of(silent), Class::Unknown);
     EXPECT_EQ(with(silent, "eif"), Direct::Unknown);
+}
+
+TEST(Verdict, WithoutServersTellsWhereToNameThem) {
+    ProbeReport report;
+    report.v4.status = FamilyReport::Status::NoServer;
+    judge(report);
+    EXPECT_EQ(report.verdict.value, Class::Unknown);
+    EXPECT_NE(report.verdict.advice.front().text.find("servers.conf"), std::string::npos);
+    EXPECT_EQ(report.verdict.why, "No STUN server was named.");
+    report.servers.push_back({.name = "nobody.example"});
+    judge(report);
+    EXPECT_NE(report.verdict.why, "No STUN server was named.");
 }
 
 TEST(Verdict, IsBlockedWhenOnlyTcpPasses) {

@@ -2,6 +2,7 @@
 #include "glossary.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace nat_probe {
 
@@ -34,6 +35,11 @@ const std::vector<Term>& glossary() {
                          "on: calls, games, file sharing."},
         {"port", "A number, 1 to 65535, that tells one program's traffic at an address from "
                  "another's. Address and port together are what one sends to."},
+        {"address",
+         "What one host is found by. Public ones are of the internet; private ones (such "
+         "as 192.168.1.10) are of one home or company, and many have the same; shared "
+         "ones (100.64.0.0/10) are of a carrier's NAT."},
+        {"packet", "A piece of data on its way, with the addresses and ports of both ends on it."},
         {"destination", "An address and a port that this host sends to."},
         {"router", "The box between a network and the next. At home it is the NAT, too."},
         {"port forwarding",
@@ -85,6 +91,7 @@ const std::vector<Term>& glossary() {
         {"no server", "No server of that kind was named, or its name has no such address."},
         {"silent", "Nothing came back, by UDP nor by TCP: servers down, or no way out."},
         {"works", "Servers answer over UDP."},
+        {"tcp", "The protocol of web pages and mail: a connection that one side begins."},
         {"udp",
          "The protocol of calls, games and file sharing between two hosts. Here: whether servers "
          "answer over it, and how they see this host."},
@@ -170,8 +177,8 @@ const std::vector<Term>& glossary() {
         // Advice.
         {"relay-tcp", "Advice: only a relay that is reached over TCP helps where UDP is blocked."},
         {"more-servers", "Advice: too few servers answered; name others."},
-        {"double-nat", "Advice: two routers translate. The provider's box often has a bridge mode "
-                       "that makes it pass everything to your own."},
+        {"double-nat", "Advice: two routers translate. The provider's box often has a bridge mode, "
+                       "in which it passes everything to your own."},
         {"open-port", "Advice: the router opens ports when programs ask it. nat-map does that."},
         {"enable-port-mapping", "Advice: the router does not open ports for programs; its settings "
                                 "may allow it (UPnP), or take a port forwarding by hand."},
@@ -201,10 +208,36 @@ std::string normal(std::string_view word) {
     return out;
 }
 
+// As routers, providers and older texts call them.
+constexpr std::array<std::array<std::string_view, 2>, 20> kOtherNames = {
+    {{"upnp", "igd"},
+     {"bridge-mode", "double-nat"},
+     {"symmetric", "apdm"},
+     {"full-cone", "eif"},
+     {"restricted-cone", "adf"},
+     {"port-restricted-cone", "apdf"},
+     {"cone", "eim"},
+     {"carrier", "cgn"},
+     {"carrier's-nat", "cgn"},
+     {"provider", "cgn"},
+     {"second-router", "double-nat"},
+     {"tunnel", "vpn"},
+     {"console", "xbox"},
+     {"consoles", "xbox"},
+     {"this-host", "host"},
+     {"public", "address"},
+     {"private", "address"},
+     {"shared", "address"},
+     {"confidence", "proved"},
+     {"no-answer", "silent"}}};
+
 } // namespace
 
 const Term* find_term(std::string_view word) {
-    const auto wanted = normal(word);
+    auto wanted = normal(word);
+    for (const auto& [other, usual] : kOtherNames) {
+        if (wanted == other) wanted = usual;
+    }
     const auto& terms = glossary();
     const auto found = std::find_if(terms.begin(), terms.end(),
                                     [&](const Term& term) { return normal(term.word) == wanted; });

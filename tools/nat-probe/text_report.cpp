@@ -97,7 +97,7 @@ std::string to_text(const Outline& outline) {
     for (const auto& peer : outline.peers)
         out += labelled("  " + peer.term, pad(peer.direct, 9) + peer.how);
     for (const auto& warning : outline.warnings) out += labelled("Note", warning);
-    out += "\n" + outline.footer + "; nat-probe explain WORD explains any word of this\n";
+    out += "\n" + outline.footer + "; nat-probe explain WORD tells what a word here means\n";
     return out;
 }
 

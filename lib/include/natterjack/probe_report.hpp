@@ -153,7 +153,7 @@ struct ServerReport {
         Refuses       ///< It answers with an error.
     };
     std::string name;                 ///< As given.
-    std::optional<Endpoint> endpoint; ///< Empty: the name does not resolve.
+    std::optional<Endpoint> endpoint; ///< Empty: it could not be asked.
     bool answered = false;
     bool tcp = false; ///< It took a TCP connection.
     /// Somebody takes its TCP connections, and does not speak STUN.
