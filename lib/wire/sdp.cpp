@@ -20,6 +20,7 @@ constexpr std::size_t kMaxCredential = 256; // RFC 8839 section 5.4
 constexpr std::size_t kMaxMid = 64;         // ours; browsers use one or two characters
 constexpr std::uint64_t kDefaultMaxMessage = 65536; // RFC 8841 section 6.1: when it is absent
 constexpr std::uint16_t kDiscardPort = 9;           // RFC 8840 section 4.1.1: no candidate yet
+constexpr std::size_t kMaxCodecLines = 4;           // ours; rtpmap and fmtp are two
 constexpr std::string_view kFormat = "webrtc-datachannel";
 constexpr std::size_t kMinTlsId = 20;  // RFC 8842 section 4
 constexpr std::size_t kMaxTlsId = 255; // RFC 8842 section 4
@@ -48,6 +49,7 @@ struct Section {
     std::string protocol;
     std::string formats;
     std::string mid;
+    std::vector<std::string> codec; // of OtherMedia
     bool bundle_only = false;
     bool trickle = false;
     bool other_fingerprint = false; // of a hash that we do not take
@@ -71,6 +73,11 @@ struct Parsed {
     Section session;
     std::vector<Section> sections;
 };
+
+// ASCII with spaces, nothing that ends a line or steers a terminal.
+bool is_text(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < '\x7f'; });
+}
 
 std::optional<unsigned> hex_digit(char c) {
     if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
@@ -185,6 +192,15 @@ Result<void> read_channel_attribute(std::string_view name, std::string_view valu
     return {};
 }
 
+// "rtpmap:111 opus/48000/2", if it is about the first format of the m-line.
+void read_codec(std::string_view attribute, std::string_view value, Section& section) {
+    std::string_view formats = section.formats;
+    if (is_text(value) && take_until(value, ' ') == take_until(formats, ' ') &&
+        section.codec.size() < kMaxCodecLines) {
+        section.codec.emplace_back(attribute);
+    }
+}
+
 Result<void> read_attribute(std::string_view line, Parsed& parsed, Section& section) {
     auto value = line.substr(2);
     const auto name = take_until(value, ':');
@@ -210,6 +226,8 @@ Result<void> read_attribute(std::string_view line, Parsed& parsed, Section& sect
         return read_candidate(line, section);
     } else if (name == "end-of-candidates") {
         section.end_of_candidates = true;
+    } else if (name == "rtpmap" || name == "fmtp") {
+        read_codec(line.substr(2), value, section);
     } else if (name == "group") {
         TokenReader in(value);
         if (in.next() != "BUNDLE" || !parsed.bundle.empty()) return {};
@@ -230,10 +248,8 @@ Result<Section> read_media_line(std::string_view line) {
     const auto port = parse_number<std::uint16_t>(take_until(ports, '/'));
     section.protocol = take_until(rest, ' ');
     section.formats = rest;
-    const bool formats_ok =
-        std::all_of(rest.begin(), rest.end(), [](char c) { return c >= ' ' && c < '\x7f'; });
     if (section.media.empty() || !is_visible(section.media) || !port || section.protocol.empty() ||
-        !is_visible(section.protocol) || section.formats.empty() || !formats_ok) {
+        !is_visible(section.protocol) || section.formats.empty() || !is_text(rest)) {
         return malformed("m-line");
     }
     section.port = *port;
@@ -396,21 +412,14 @@ const Candidate* default_candidate(const Description& description) {
     return best;
 }
 
-void write_other_media(std::string& out, const OtherMedia& other) {
-    out += "m=" + other.media + " 0 " + other.protocol + " " + other.formats + "\r\n" +
-           "c=IN IP4 0.0.0.0\r\n";
-    if (!other.mid.empty()) out += "a=mid:" + other.mid + "\r\n";
-    out += "a=inactive\r\n";
-}
-
-void write_data_channel(std::string& out, const Description& description) {
+// An m-line that is not turned down, and all about its transport.
+void write_transport(std::string& out, const Description& description, std::string_view media,
+                     std::string_view protocol, std::string_view formats) {
     const auto* const first = default_candidate(description);
     const auto address = first ? first->address : IpAddress();
-    const bool old = description.protocol == Protocol::DtlsSctp;
-    const auto sctp_port = std::to_string(description.sctp_port);
-    out += "m=application " + std::to_string(first ? first->port : kDiscardPort) + " " +
-           std::string(kProtocols[static_cast<std::size_t>(description.protocol)]) + " " +
-           (old ? sctp_port : std::string(kFormat)) + "\r\n";
+    out.append("m=").append(media).append(" ");
+    out.append(std::to_string(first ? first->port : kDiscardPort)).append(" ");
+    out.append(protocol).append(" ").append(formats).append("\r\n");
     out +=
         std::string("c=IN ") + (address.is_v4() ? "IP4 " : "IP6 ") + address.to_string() + "\r\n";
     for (const auto& candidate : description.candidates) out += "a=" + encode(candidate) + "\r\n";
@@ -422,6 +431,28 @@ void write_data_channel(std::string& out, const Description& description) {
     }
     out += std::string("a=setup:") + to_text(description.setup) + "\r\n";
     if (!description.tls_id.empty()) out += "a=tls-id:" + description.tls_id + "\r\n";
+}
+
+void write_other_media(std::string& out, const OtherMedia& other, const Description& description) {
+    if (other.carries_bundle) {
+        std::string_view formats = other.formats;
+        write_transport(out, description, other.media, other.protocol, take_until(formats, ' '));
+        for (const auto& line : other.codec) out += "a=" + line + "\r\n";
+        out += "a=rtcp-mux\r\n";
+    } else {
+        out += "m=" + other.media + " 0 " + other.protocol + " " + other.formats +
+               "\r\nc=IN IP4 0.0.0.0\r\n";
+    }
+    if (!other.mid.empty()) out += "a=mid:" + other.mid + "\r\n";
+    out += "a=inactive\r\n";
+}
+
+void write_data_channel(std::string& out, const Description& description) {
+    const bool old = description.protocol == Protocol::DtlsSctp;
+    const auto sctp_port = std::to_string(description.sctp_port);
+    write_transport(out, description, "application",
+                    kProtocols[static_cast<std::size_t>(description.protocol)],
+                    old ? sctp_port : kFormat);
     if (!description.mid.empty()) out += "a=mid:" + description.mid + "\r\n";
     if (old) {
         out.append("a=sctpmap:").append(sctp_port).append(" ").append(kFormat);
@@ -455,15 +486,21 @@ std::string encode(const Description& description) {
     std::string out = "v=0\r\no=- " + std::to_string(description.session_id) + " " +
                       std::to_string(description.version) + " IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n";
     if (description.bundle && !description.mid.empty()) {
-        out += "a=group:BUNDLE " + description.mid + "\r\n";
+        out += "a=group:BUNDLE ";
+        for (const auto& other : description.other_media) {
+            if (other.carries_bundle) out += other.mid + " ";
+        }
+        out += description.mid + "\r\n";
     }
     // Not "ice2": nomination is RFC 5245's aggressive one.
     if (description.trickle) out += "a=ice-options:trickle\r\n";
     const auto before = std::min(description.line_index, description.other_media.size());
-    for (std::size_t i = 0; i < before; ++i) write_other_media(out, description.other_media[i]);
+    for (std::size_t i = 0; i < before; ++i) {
+        write_other_media(out, description.other_media[i], description);
+    }
     write_data_channel(out, description);
     for (std::size_t i = before; i < description.other_media.size(); ++i) {
-        write_other_media(out, description.other_media[i]);
+        write_other_media(out, description.other_media[i], description);
     }
     return out;
 }
@@ -493,7 +530,10 @@ Result<Description> decode_description(std::string_view text, Kind kind) {
     out.line_index = static_cast<std::size_t>(channel - sections.begin());
     for (const auto& each : sections) {
         if (&each == &*channel) continue;
-        out.other_media.push_back({each.media, each.protocol, each.formats, each.mid});
+        const bool media = each.media == "audio" || each.media == "video";
+        const bool first = media && each.port != 0 && &each == &tagged_section(*parsed, *channel);
+        out.other_media.push_back({each.media, each.protocol, each.formats, each.mid, first,
+                                   first ? each.codec : std::vector<std::string>{}});
     }
     const auto sctp_port =
         out.protocol == Protocol::DtlsSctp ? channel->sctpmap : channel->sctp_port;

@@ -59,13 +59,18 @@ enum class Protocol : std::uint8_t {
     DtlsSctp
 };
 
-/// An m-line that is not the data channel's. In an answer it is turned down with port 0, because an
-/// answer must have the offer's m-lines in their order (RFC 3264 section 6).
+/// An m-line that is not the data channel's. It is turned down with port 0, because an answer must
+/// have the offer's m-lines in their order (RFC 3264 section 6).
 struct OtherMedia {
     std::string media;    ///< "audio", "video", ...
     std::string protocol; ///< "UDP/TLS/RTP/SAVPF", ...
     std::string formats;  ///< The rest of the m-line.
     std::string mid;      ///< May be empty.
+    /// The first of the data channel's BUNDLE group, whose transport all of them use: not turned
+    /// down, since the whole group would be (RFC 9143 section 7.3.3), but kept without a direction.
+    bool carries_bundle = false;
+    /// What a kept one repeats: the first format's a=rtpmap and a=fmtp, without "a=".
+    std::vector<std::string> codec{};
 
     friend bool operator==(const OtherMedia&, const OtherMedia&) = default;
 };
@@ -100,7 +105,7 @@ struct Description {
 };
 
 /// The text that setLocalDescription() of a browser would give and that its setRemoteDescription()
-/// takes, lines ended by CR LF. Other m-lines are written as turned down.
+/// takes, lines ended by CR LF. Other m-lines are written as OtherMedia says.
 [[nodiscard]] std::string encode(const Description& description);
 
 /// Reads what a browser, or encode(), wrote. Unknown attributes are skipped; candidates of kinds

@@ -413,7 +413,7 @@ TEST(Sdp, AnswersAnOfferThatChoseItsRole) {
 }
 
 TEST(Sdp, TurnsDownOtherMediaInTheirPlaces) {
-    auto text = with(chrome_offer(), "a=group:BUNDLE 0", "a=group:BUNDLE a v 0");
+    auto text = with(chrome_offer(), "a=group:BUNDLE 0", "a=group:BUNDLE 0 a v");
     text = with(text, "m=application",
                 "m=audio 9 UDP/TLS/RTP/SAVPF 111 9\r\na=mid:a\r\na=ice-ufrag:EsAw\r\n"
                 "a=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\na=setup:actpass\r\n"
@@ -434,6 +434,43 @@ TEST(Sdp, TurnsDownOtherMediaInTheirPlaces) {
                                                "m=audio 0 UDP/TLS/RTP/SAVPF 0"}));
     EXPECT_NE(answer.find("a=group:BUNDLE 0\r\n"), std::string::npos)
         << "mids that were turned down are in no group: " << answer;
+}
+
+// RFC 9143 section 7.3.3: turned down, the first m-line of a group takes the group with it.
+// Chromium and Firefox with bundlePolicy "max-bundle" have no other transport.
+TEST(Sdp, KeepsTheMediaWhoseTransportTheDataChannelShares) {
+    auto text = with(chrome_offer(), "a=group:BUNDLE 0", "a=group:BUNDLE v a 0");
+    text = with(text, "m=application",
+                "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:a\r\n"
+                "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\na=ice-ufrag:EsAw\r\n"
+                "a=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\na=setup:actpass\r\na=mid:v\r\n"
+                "a=rtcp-mux\r\na=rtpmap:96 H264/90000\r\na=rtcp-fb:96 nack\r\n"
+                "a=fmtp:96 packetization-mode=1\r\na=rtpmap:97 rtx/90000\r\n"
+                "a=fmtp:97 apt=96\r\nm=application");
+    expect_valid_answer(text);
+    const auto answer = answer_text(*decode_description(text, Kind::Offer));
+    EXPECT_NE(answer.find("a=group:BUNDLE v 0\r\n"), std::string::npos) << answer;
+    EXPECT_NE(answer.find("m=audio 0 UDP/TLS/RTP/SAVPF 0\r\n"), std::string::npos) << answer;
+    const auto at = answer.find("m=video 9 UDP/TLS/RTP/SAVPF 96\r\n");
+    ASSERT_NE(at, std::string::npos) << answer;
+    const auto kept = answer.substr(at, answer.find("m=application") - at);
+    for (const auto* const line :
+         {"a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:active\r\n", "a=mid:v\r\n",
+          "a=inactive\r\n", "a=rtcp-mux\r\n", "a=rtpmap:96 H264/90000\r\n",
+          "a=fmtp:96 packetization-mode=1\r\n"}) {
+        EXPECT_NE(kept.find(line), std::string::npos) << line << kept;
+    }
+    EXPECT_EQ(kept.find("97 rtx"), std::string::npos) << kept;
+    // In the peer's answer to a later offer of ours it stands as we wrote it.
+    EXPECT_TRUE(decode_description(answer, Kind::Answer)->other_media[1].carries_bundle);
+}
+
+TEST(Sdp, TurnsDownTheMediaOfAGroupThatIsNotTheDataChannels) {
+    auto text = with(chrome_offer(), "a=group:BUNDLE 0", "a=group:BUNDLE a");
+    text = with(text, "m=application", "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:a\r\nm=application");
+    const auto answer = answer_text(*decode_description(text, Kind::Offer));
+    EXPECT_NE(answer.find("m=audio 0 "), std::string::npos) << answer;
+    EXPECT_EQ(answer.find("a=group"), std::string::npos) << answer;
 }
 
 TEST(Sdp, TakesCredentialsFromTheSessionsLevel) {
