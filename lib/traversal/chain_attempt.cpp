@@ -80,6 +80,7 @@ void ChainAttempt::start() {
         race_->expire();
         pump();
     });
+    prefer_what_stands();
     std::vector<Race::StageRules> rules;
     for (const Stage& stage : stages_) {
         const auto group = static_cast<std::size_t>(

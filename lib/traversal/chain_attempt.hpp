@@ -64,8 +64,11 @@ private:
 
     Result<void> lay_out_stages();
     Result<void> lay_out_gateways();
+    void prefer_what_stands();
     bool clear_away();
     void begin_race();
+    [[nodiscard]] Mapping wanted_of(const Stage& stage) const;
+    [[nodiscard]] bool is_left_to_us(const Stage& stage, const JournalEntry& entry) const;
     [[nodiscard]] bool inherit(Stage& stage);
     void learn(const Stage& stage);
     void ask(std::size_t index);

@@ -56,15 +56,45 @@ void ChainAttempt::ask_for_mapping(std::size_t index) {
     });
 }
 
+Mapping ChainAttempt::wanted_of(const Stage& stage) const {
+    return {.strategy = stage.strategy,
+            .transport = request_.transport,
+            .internal = request_for(stage).internal,
+            .gateway = stage.path.gateway,
+            .remote = purpose_.remote};
+}
+
+// Our own other opening of the same port keeps what it has.
+bool ChainAttempt::is_left_to_us(const Stage& stage, const JournalEntry& entry) const {
+    const auto port = entry.mapping.external.port;
+    const bool fits = request_.any_external_port || request_for(stage).external_port == port;
+    return fits && entry.owner != keeper_->process();
+}
+
+// A port that an earlier run opened is to stay the one that it is, although a protocol that was too
+// late for it then would be asked first now: what stands is renewed.
+void ChainAttempt::prefer_what_stands() {
+    const auto now = std::chrono::system_clock::now();
+    const auto entries = parts_.journal.read(now);
+    if (entries.empty()) return;
+    std::stable_partition(stages_.begin(), stages_.end(), [&](const Stage& stage) {
+        if (!is_a_gateways(stage.strategy)) return false;
+        const auto wanted = wanted_of(stage);
+        return std::any_of(entries.begin(), entries.end(), [&](const JournalEntry& entry) {
+            return is_same_mapping(entry.mapping, wanted) && is_left_to_us(stage, entry) &&
+                   may_be_same_hardware(
+                       entry.hardware,
+                       net::hardware_address_of(stage.path.gateway, stage.path.interface));
+        });
+    });
+    for (std::size_t i = 0; i < stages_.size(); ++i) stages_[i].rank = i;
+}
+
 // What an earlier run, or this opening on its earlier way, has left there is taken over, with its
 // secret. False: a live process has it.
 bool ChainAttempt::inherit(Stage& stage) {
     if (!is_a_gateways(stage.strategy)) return true;
-    Mapping wanted{.strategy = stage.strategy,
-                   .transport = request_.transport,
-                   .internal = request_for(stage).internal,
-                   .gateway = stage.path.gateway,
-                   .remote = purpose_.remote};
+    const auto wanted = wanted_of(stage);
     if (former_ && is_same_mapping(*former_, wanted)) {
         stage.inherited = former_;
     } else {
@@ -79,11 +109,7 @@ bool ChainAttempt::inherit(Stage& stage) {
                                                      owner.program + "): stop that one first"});
             return false;
         }
-        const auto port = claim.entry.mapping.external.port;
-        const bool fits = request_.any_external_port || request_for(stage).external_port == port;
-        // Our own other opening of the same port keeps what it has.
-        const bool left_behind = owner != keeper_->process();
-        if (claim.ownership == Ownership::Inherited && fits && left_behind) {
+        if (claim.ownership == Ownership::Inherited && is_left_to_us(stage, claim.entry)) {
             stage.inherited = std::move(claim.entry.mapping);
         }
     }

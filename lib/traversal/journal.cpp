@@ -24,11 +24,6 @@ Error io_error(const std::string& what, int error_number) {
     return Error{Errc::Network, what + ": " + std::strerror(error_number), error_number};
 }
 
-// A hardware address that is not known excludes nobody.
-bool may_be_same_hardware(const std::string& a, const std::string& b) {
-    return a.empty() || b.empty() || a == b;
-}
-
 bool has_ended(const JournalEntry& entry, Clock::time_point now) {
     return entry.ends != Clock::time_point() && entry.ends <= now;
 }
@@ -103,6 +98,10 @@ private:
 bool is_same_mapping(const Mapping& a, const Mapping& b) {
     return a.strategy == b.strategy && a.gateway == b.gateway && a.transport == b.transport &&
            a.internal == b.internal && a.remote == b.remote;
+}
+
+bool may_be_same_hardware(const std::string& a, const std::string& b) {
+    return a.empty() || b.empty() || a == b;
 }
 
 Journal Journal::of_user() {

@@ -94,5 +94,7 @@ private:
 /// True when both are one mapping: strategy, gateway, transport, internal endpoint and, of a flow,
 /// the remote peer agree.
 [[nodiscard]] bool is_same_mapping(const Mapping& a, const Mapping& b);
+/// False when both hardware addresses are known and differ: one that is not known excludes nobody.
+[[nodiscard]] bool may_be_same_hardware(const std::string& a, const std::string& b);
 
 } // namespace natterjack

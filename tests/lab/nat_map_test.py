@@ -236,6 +236,9 @@ def chain():
     out["external"] = nat_map("external")
     out["deleted"] = nat_map("delete", str(PORT), "tcp")
     out["nothing"] = nat_map("delete", str(PORT), "tcp")
+    out["by the second"] = nat_map("add", str(PORT), "tcp", "--via", "pcp")
+    out["again by any"] = nat_map("add", str(PORT), "tcp")
+    out["listed again"] = leases.listed()
     return out
 
 
@@ -301,6 +304,10 @@ if __name__ == "__main__":
         t.equal(len(seen["listed"]), 1, "chain: one mapping, never two")
         t.equal({a["strategy"] for a in seen["external"]["json"]["addresses"]}, {"igd", "nat-pmp"},
                 "external: IGD and NAT-PMP tell the address")
+        by_any, by_pcp = (seen[run]["json"]["mappings"][0] for run in ("again by any", "by the second"))
+        t.equal([by_any["strategy"], by_any["external"], len(seen["listed again"])],
+                ["pcp", by_pcp["external"], 1],
+                "chain: again is the same mapping also where another protocol would be preferred")
         t.equal(seen["deleted"]["status"], 0, "chain: delete succeeds")
         t.equal(seen["nothing"]["status"], 2, "delete: a port that nobody opened is an error")
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <cstdlib>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -22,7 +24,7 @@ class ChainTest : public test::HouseTest<Opening> {
 protected:
     void start(OpenRequest request = {.port = 6667, .transport = Transport::Tcp},
                const std::vector<Strategy>& strategies = kAll) {
-        chain_ = std::make_unique<Chain>(runner_.loop(), strategies, house_.parts());
+        chain_ = std::make_unique<Chain>(runner_.loop(), strategies, house_.parts(journal_));
         attempt_ = chain_->open(std::move(request), [this](Result<Opening, OpenFailure> result) {
             ++answers_;
             result_.emplace(std::move(result));
@@ -44,6 +46,21 @@ protected:
         return *result_ ? (*result_)->info() : OpeningInfo{};
     }
 
+    /// Another run of the program: what the last one left is in the journal.
+    void begin_anew() {
+        result_.reset();
+        attempt_ = {};
+        chain_.reset();
+        runner_.run_pending();
+        house_.keeper.reset();
+    }
+
+    [[nodiscard]] static std::string make_directory() {
+        std::string pattern = testing::TempDir() + "chain-XXXXXX";
+        return mkdtemp(pattern.data());
+    }
+
+    std::string journal_; ///< Its directory; empty: there is none.
     std::unique_ptr<Chain> chain_;
     int answers_ = 0;
     std::function<void()> on_answer_; ///< Called in the turn of the answer.
@@ -371,6 +388,41 @@ TEST_F(ChainTest, AReleasedOpeningLeavesTheMappingAlone) {
     result_.reset();
     runner_.run_pending();
     EXPECT_EQ(house_.at(Strategy::Igd).unmaps, 0);
+}
+
+TEST_F(ChainTest, OpensAgainByTheProtocolThatHasThePort) {
+    journal_ = make_directory();
+    start();
+    fire(house_.at(Strategy::Igd).probe, kSilent); // this time
+    fire(house_.at(Strategy::Pcp).probe, Service{});
+    auto granted = house_.grant(Strategy::Pcp, kOutside);
+    granted.nonce = {7};
+    fire(house_.at(Strategy::Pcp).map, granted);
+    (*result_)->release();
+    begin_anew();
+
+    start();
+    fire(house_.at(Strategy::Igd).probe, Service{});
+    EXPECT_EQ(house_.at(Strategy::Igd).maps, 0); // would be another mapping of the same port
+    fire(house_.at(Strategy::Pcp).probe, Service{});
+    ASSERT_TRUE(house_.at(Strategy::Pcp).request.renew);
+    EXPECT_EQ(house_.at(Strategy::Pcp).request.renew->nonce, granted.nonce);
+    fire(house_.at(Strategy::Pcp).map, house_.grant(Strategy::Pcp, kOutside));
+    EXPECT_EQ(opened().strategy, Strategy::Pcp);
+    EXPECT_EQ(opened().external.to_string(), kOutside);
+}
+
+TEST_F(ChainTest, OpensAnotherNumberByTheBestProtocolAlthoughThePortHasOne) {
+    journal_ = make_directory();
+    start({.port = 6667, .transport = Transport::Tcp}, {Strategy::Pcp});
+    fire(house_.at(Strategy::Pcp).map, house_.grant(Strategy::Pcp, kOutside));
+    (*result_)->release();
+    begin_anew();
+
+    start({.port = 6667, .transport = Transport::Tcp, .external_port = 7000});
+    fire(house_.at(Strategy::Igd).probe, Service{});
+    EXPECT_EQ(house_.at(Strategy::Igd).maps, 1); // does not wait for PCP
+    EXPECT_FALSE(house_.at(Strategy::Igd).request.renew);
 }
 
 TEST_F(ChainTest, RefusesRequestsThatMakeNoSense) {
