@@ -9,6 +9,7 @@
 
 #include "traversal/chain_attempt.hpp"
 #include "traversal/families_attempt.hpp"
+#include "traversal/pinhole_mapper.hpp"
 
 namespace natterjack {
 
@@ -91,7 +92,7 @@ Result<void> validate(const OpenRequest& request) {
 }
 
 ChainParts ChainParts::real() {
-    return {.make_mapper = natterjack::make_mapper,
+    return {.make_mapper = make_firm_mapper,
             .read_network = net::read_network,
             .read_servers = natterjack::read_servers,
             .journal = Journal::of_user(),

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include "traversal/pinhole_mapper.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace natterjack {
+
+namespace {
+
+// For an answer to one question, of what a deletion has for several: as long as a chain waits.
+constexpr Duration kSilence{1000};
+constexpr Lifetime kShortest{1};
+constexpr Lifetime kBriefly{60}; // is deleted at once
+
+} // namespace
+
+/// One unmap() under way, after the refusal.
+struct PinholeMapper::Removal {
+    Mapping mapping;
+    TimePoint deadline;
+    std::function<void(Result<void>)> handler;
+    Error refusal;
+};
+
+PinholeMapper::PinholeMapper(Loop loop, MakeMapper make, Path path, std::unique_ptr<Mapper> mapper)
+    : loop_(std::move(loop)),
+      make_(std::move(make)),
+      path_(std::move(path)),
+      mapper_(std::move(mapper)) {
+}
+
+void PinholeMapper::probe(TimePoint deadline, std::function<void(Result<Service>)> handler) {
+    mapper_->probe(deadline, std::move(handler));
+}
+
+void PinholeMapper::map(const MappingRequest& request, TimePoint deadline,
+                        std::function<void(Result<Mapping>)> handler) {
+    mapper_->map(request, deadline, std::move(handler));
+}
+
+void PinholeMapper::check(const MappingRequest& request, TimePoint deadline,
+                          std::function<void(Result<Mapping>)> handler) {
+    mapper_->check(request, deadline, std::move(handler));
+}
+
+void PinholeMapper::list(TimePoint deadline,
+                         std::function<void(Result<std::vector<ListedMapping>>)> handler) {
+    mapper_->list(deadline, std::move(handler));
+}
+
+void PinholeMapper::external_address(TimePoint deadline,
+                                     std::function<void(Result<IpAddress>)> handler) {
+    mapper_->external_address(deadline, std::move(handler));
+}
+
+void PinholeMapper::unmap(const Mapping& mapping, TimePoint deadline,
+                          std::function<void(Result<void>)> handler) {
+    mapper_->unmap(
+        mapping, std::min(deadline, net::now() + kSilence),
+        [this, mapping, deadline, handler = std::move(handler)](const Result<void>& answer) {
+            if (answer || answer.error().code != Errc::Refused || mapping.remote) {
+                return handler(answer);
+            }
+            shorten(std::make_shared<Removal>(Removal{mapping, deadline, handler, answer.error()}));
+        });
+}
+
+// Whatever comes of the rest, it does not stay for hours.
+void PinholeMapper::shorten(const std::shared_ptr<Removal>& removal) {
+    mapper_->map({.transport = removal->mapping.transport,
+                  .internal = removal->mapping.internal,
+                  .external_port = removal->mapping.external.port,
+                  .lifetime = kShortest,
+                  .only_from = removal->mapping.only_from,
+                  .renew = removal->mapping},
+                 removal->deadline, [this, removal](const Result<Mapping>& answer) {
+                     if (answer) {
+                         removal->refusal.message += "; it ends by itself in " +
+                                                     std::to_string(answer->lifetime.count()) +
+                                                     " s";
+                     }
+                     ask_for_number(removal);
+                 });
+}
+
+void PinholeMapper::ask_for_number(const std::shared_ptr<Removal>& removal) {
+    if (!second_) second_ = make_(Strategy::Igd, loop_, path_);
+    if (!second_) return removal->handler(removal->refusal); // not in this build
+    second_->map({.transport = removal->mapping.transport,
+                  .internal = removal->mapping.internal,
+                  .external_port = removal->mapping.external.port,
+                  .lifetime = kBriefly,
+                  .only_from = removal->mapping.only_from},
+                 removal->deadline, [this, removal](const Result<Mapping>& same) {
+                     if (!same) return removal->handler(removal->refusal);
+                     remove_by_number(removal, *same);
+                 });
+}
+
+void PinholeMapper::remove_by_number(const std::shared_ptr<Removal>& removal, const Mapping& same) {
+    second_->unmap(same, removal->deadline, [this, removal](const Result<void>& answer) {
+        if (!answer) return removal->handler(removal->refusal);
+        try_again(removal);
+    });
+}
+
+// The two protocols need not have the same table.
+void PinholeMapper::try_again(const std::shared_ptr<Removal>& removal) {
+    mapper_->unmap(removal->mapping, removal->deadline, [removal](const Result<void>& answer) {
+        const bool gone = answer || answer.error().code == Errc::NotFound;
+        removal->handler(gone ? Result<void>() : removal->refusal);
+    });
+}
+
+std::unique_ptr<Mapper> make_firm_mapper(Strategy strategy, const Loop& loop, const Path& path) {
+    auto mapper = make_mapper(strategy, loop, path);
+    const bool is_pinhole = strategy == Strategy::Pcp && !path.source.is_v4();
+    if (!mapper || !is_pinhole) return mapper;
+    return std::make_unique<PinholeMapper>(loop, make_mapper, path, std::move(mapper));
+}
+
+} // namespace natterjack
