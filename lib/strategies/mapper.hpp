@@ -84,7 +84,9 @@ struct Mapping {
     std::string service_type; ///< IGD.
     std::optional<std::uint16_t> pinhole; ///< IGD by IPv6: the router's number for it (UniqueID).
     std::string description;              ///< IGD: by it we know our own entries.
-    std::vector<RemotePeers> only_from;   ///< Whom the gateway lets in; empty: anyone.
+    /// IGD: what the gateway's table calls our host, where it shows no addresses; else empty.
+    std::string host_name;
+    std::vector<RemotePeers> only_from; ///< Whom the gateway lets in; empty: anyone.
     /// PCP: it is the mapping of a flow that goes out to this remote peer (PEER), and opens
     /// nothing.
     std::optional<Endpoint> remote;

@@ -45,6 +45,7 @@ json to_json(const Mapping& mapping) {
                 {"control_url", mapping.control_url},
                 {"service_type", mapping.service_type},
                 {"description", mapping.description}};
+    if (!mapping.host_name.empty()) out["host_name"] = mapping.host_name;
     if (mapping.pinhole) out["pinhole"] = *mapping.pinhole;
     if (mapping.remote) out["remote"] = mapping.remote->to_string();
     for (const RemotePeers& peers : mapping.only_from) {
@@ -105,6 +106,7 @@ std::optional<Mapping> mapping_from_json(const json& in) {
     mapping.control_url = in.at("control_url").get<std::string>();
     mapping.service_type = in.at("service_type").get<std::string>();
     mapping.description = in.at("description").get<std::string>();
+    if (in.contains("host_name")) mapping.host_name = in.at("host_name").get<std::string>();
     if (in.contains("pinhole")) {
         mapping.pinhole = number<std::uint16_t>(in.at("pinhole"));
         if (!mapping.pinhole) return std::nullopt;

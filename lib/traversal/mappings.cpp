@@ -49,8 +49,11 @@ ListedMapping listed(const JournalEntry& entry, Clock::time_point now) {
 
 bool is_entry_of(const ListedMapping& listed, const Mapping& mapping) {
     const Mapping& own = mapping.hops.empty() ? mapping : mapping.hops.front();
-    return listed.gateway == own.gateway && listed.transport == own.transport &&
-           listed.external.port == own.external.port && listed.internal == own.internal;
+    // A table of names shows no addresses.
+    const bool to_us = own.host_name.empty() ? listed.internal == own.internal
+                                             : listed.internal.port == own.internal.port;
+    return to_us && listed.gateway == own.gateway && listed.transport == own.transport &&
+           listed.external.port == own.external.port;
 }
 
 Mapping to_mapping(const ListedMapping& entry) {

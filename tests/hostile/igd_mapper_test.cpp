@@ -748,6 +748,51 @@ TEST_F(IgdMapper, TakesAnotherPortWhereAnEntryNamesItsHost) {
     EXPECT_NE(mapping->note.find("belongs to nas.lan:6667"), std::string::npos) << mapping->note;
 }
 
+TEST_F(IgdMapper, OwnsWhatTheGatewayEntersUnderItsHostsName) {
+    igd.manners.client_name = "laptop.lan";
+    const auto mapping = map();
+    ASSERT_TRUE(mapping) << mapping.error().message;
+    EXPECT_EQ(mapping->host_name, "laptop.lan");
+    EXPECT_TRUE(ask<Mapping>(kPatience, [&](TimePoint deadline, auto handler) {
+        mapper->check({.renew = *mapping}, deadline, std::move(handler));
+    }));
+    auto again = request();
+    again.renew = *mapping;
+    const auto renewed = map(again);
+    ASSERT_TRUE(renewed) << renewed.error().message;
+    EXPECT_EQ(renewed->external, mapping->external);
+    EXPECT_EQ(igd.table.size(), 1U);
+    const auto gone = unmap(*renewed);
+    ASSERT_TRUE(gone) << gone.error().message;
+    EXPECT_TRUE(igd.table.empty());
+}
+
+TEST_F(IgdMapper, LeavesAnEntryToAHostOfAnotherName) {
+    igd.manners.client_name = "laptop.lan";
+    const auto mapping = map();
+    ASSERT_TRUE(mapping) << mapping.error().message;
+    igd.table[0].host = "desktop.lan";
+    EXPECT_EQ(unmap(*mapping).error().code, Errc::Conflict);
+    auto again = request();
+    again.renew = *mapping;
+    EXPECT_EQ(map(again).error().code, Errc::Conflict);
+    EXPECT_EQ(igd.table.at(0).host, "desktop.lan");
+}
+
+TEST_F(IgdMapper, TakesBackWhatCameUnderANameThatNobodyReadYet) {
+    igd.manners.client_name = "laptop.lan";
+    bool added = false;
+    igd.manners.hook = [&](const soap::Request& asked) -> std::optional<ScriptedResponse> {
+        added = added || asked.action == "AddPortMapping";
+        return std::nullopt;
+    };
+    mapper->map(request(), net::now() + kPatience, [](const auto&) { FAIL(); });
+    ASSERT_TRUE(runner.run_until([&] { return added; }));
+    mapper.reset();
+    drain();
+    EXPECT_TRUE(igd.table.empty());
+}
+
 TEST_F(IgdMapper, MayBeDestroyedInItsHandler) {
     bool answered = false;
     mapper->map(request(), net::now() + kPatience, [&](const Result<Mapping>& mapping) {

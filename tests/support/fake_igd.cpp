@@ -53,9 +53,13 @@ ScriptedResponse answer(const soap::Request& request, soap::Arguments arguments 
     return response;
 }
 
+std::string client_of(const igd::PortEntry& entry) {
+    return entry.host.empty() ? entry.internal.address.to_string() : entry.host;
+}
+
 soap::Arguments arguments_of(const igd::PortEntry& entry, bool permanent) {
     return {{"NewInternalPort", std::to_string(entry.internal.port)},
-            {"NewInternalClient", entry.internal.address.to_string()},
+            {"NewInternalClient", client_of(entry)},
             {"NewEnabled", entry.enabled ? "1" : "0"},
             {"NewPortMappingDescription", entry.description},
             {"NewLeaseDuration", permanent ? "0" : std::to_string(entry.lease.count())}};
@@ -86,7 +90,7 @@ std::string listing_of(const std::vector<igd::PortEntry>& entries) {
         leaf("NewExternalPort", std::to_string(entry.external_port));
         leaf("NewProtocol", entry.transport == Transport::Tcp ? "TCP" : "UDP");
         leaf("NewInternalPort", std::to_string(entry.internal.port));
-        leaf("NewInternalClient", entry.internal.address.to_string());
+        leaf("NewInternalClient", client_of(entry));
         leaf("NewEnabled", entry.enabled ? "1" : "0");
         leaf("NewDescription", entry.description);
         leaf("NewLeaseTime", std::to_string(entry.lease.count()));
@@ -308,6 +312,7 @@ ScriptedResponse FakeIgd::act_on_pinholes(const soap::Request& request) {
 ScriptedResponse FakeIgd::add(const soap::Request& request) {
     auto entry = entry_in(request);
     if (manners.ignores_remote_host) entry.remote_host.clear();
+    entry.host = manners.client_name;
     const bool any = request.action == "AddAnyPortMapping";
     if (manners.only_permanent && entry.lease.count() != 0) return fault(725);
     if (manners.same_port && entry.external_port != entry.internal.port) return fault(724);

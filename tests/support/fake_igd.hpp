@@ -62,6 +62,7 @@ public:
         int pinhole_packets = 0;          ///< That came through each.
         bool ignores_remote_host = false; ///< Opens to everybody what was for one.
         bool forgets_leases = false;      ///< Lists every entry as permanent.
+        std::string client_name;          ///< What its table says of hosts, instead of an address.
         bool keeps_switched_off = false;  ///< An addition leaves a switched-off entry as it is.
         std::optional<igd::PortEntry> overwrites; ///< What additions put into the table instead.
         std::size_t capacity = 1000;              ///< 728 beyond.

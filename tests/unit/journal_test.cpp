@@ -85,6 +85,13 @@ TEST_F(JournalTest, KeepsWhomAMappingAdmits) {
     EXPECT_EQ(entries[0].mapping.only_from, restricted.mapping.only_from);
 }
 
+TEST_F(JournalTest, KeepsTheNameThatTheGatewayHasForUs) {
+    auto named = entry(6667);
+    named.mapping.host_name = "laptop.lan";
+    ASSERT_TRUE(journal_.put(named, kNow));
+    EXPECT_EQ(journal_.read(kNow).at(0).mapping.host_name, "laptop.lan");
+}
+
 TEST_F(JournalTest, TellsTheFlowsOfOnePortApart) {
     auto flow = entry(6667);
     flow.mapping.remote = Endpoint{IpAddress::v4(0xC0000209), 7};

@@ -242,10 +242,7 @@ void MapOperation::read_back(std::uint16_t port) {
                                                  ", but its table does not show it; it may be "
                                                  "full, or UPnP only half switched on"});
             }
-            // By name it can be nobody else's but the one just added, where there was none before.
-            const bool by_name = !(*entry)->host.empty() && added_ && !was_ours_ &&
-                                 (*entry)->internal.port == request_.internal.port;
-            if ((*entry)->internal != request_.internal && !by_name) {
+            if (!leads_to_us(**entry)) {
                 added_.reset();
                 return fail({Errc::Conflict, "the gateway says that it opened " + name +
                                                  ", but it belongs to " + owner_name(**entry)});
@@ -286,6 +283,7 @@ void MapOperation::complete() {
     mapping.external.address = *external_;
     mapping.lifetime = granted(leases_.front(), entry_->lease);
     mapping.description = entry_->description;
+    mapping.host_name = entry_->host;
     if (mapping.lifetime == kPermanent) {
         note("the gateway keeps the mapping until it is deleted");
     } else if (entry_->lease == kPermanent) {
@@ -343,8 +341,16 @@ void MapOperation::take_back(std::uint16_t port) {
 
 bool MapOperation::is_ours(const PortEntry& entry) const {
     // A renewal knows its entry: some gateways change descriptions.
-    return entry.internal == request_.internal &&
-           (request_.renew || entry.description == request_.description);
+    if (request_.renew) return leads_to(entry, *request_.renew);
+    return entry.internal == request_.internal && entry.description == request_.description;
+}
+
+// Of the entry read back.
+bool MapOperation::leads_to_us(const PortEntry& entry) const {
+    if (entry.host.empty()) return entry.internal == request_.internal;
+    // By name it can be nobody else's but the one just added, where there was none before.
+    const bool is_new = added_ && !was_ours_ && entry.internal.port == request_.internal.port;
+    return is_new || (request_.renew && leads_to(entry, *request_.renew));
 }
 
 Mapping MapOperation::mapping_on(std::uint16_t port) const {

@@ -53,6 +53,7 @@ private:
     [[nodiscard]] bool next_lease();
     [[nodiscard]] bool is_dead(const PortEntry& entry) const;
     [[nodiscard]] bool is_ours(const PortEntry& entry) const;
+    [[nodiscard]] bool leads_to_us(const PortEntry& entry) const;
     [[nodiscard]] Mapping mapping_on(std::uint16_t port) const;
     void note(const std::string& line);
 

@@ -96,9 +96,7 @@ void CheckOperation::judge(const std::optional<PortEntry>& entry) {
     if (!entry || !entry->enabled) {
         return fail({Errc::NotFound, "the gateway has no mapping of " + name + " any more"});
     }
-    const bool by_name = !entry->host.empty() && entry->internal.port == mapping_.internal.port &&
-                         entry->description == mapping_.description;
-    if (entry->internal != mapping_.internal && !by_name) {
+    if (!leads_to(*entry, mapping_)) {
         return fail({Errc::Conflict, name + " belongs to " + owner_name(*entry) + " now"});
     }
     stands_ = true;

@@ -15,6 +15,13 @@ std::string owner_name(const PortEntry& entry) {
     return entry.description.empty() ? who : who + " (\"" + entry.description + "\")";
 }
 
+bool leads_to(const PortEntry& entry, const Mapping& mapping) {
+    if (entry.host.empty()) return entry.internal == mapping.internal;
+    const bool is_host = mapping.host_name.empty() ? entry.description == mapping.description
+                                                   : entry.host == mapping.host_name;
+    return is_host && entry.internal.port == mapping.internal.port;
+}
+
 UnmapOperation::UnmapOperation(std::shared_ptr<Session> session, Mapping mapping,
                                TimePoint deadline, Handler handler)
     : Operation(std::move(session), deadline),
@@ -38,7 +45,7 @@ void UnmapOperation::begin(const IgdService& service, const std::string& /*produ
             if (!*entry) {
                 return fail({Errc::NotFound, "the gateway has no mapping of " + name});
             }
-            if ((*entry)->internal != mapping_.internal) {
+            if (!leads_to(**entry, mapping_)) {
                 return fail({Errc::Conflict,
                              name + " belongs to " + owner_name(**entry) + " and was left alone"});
             }
@@ -61,7 +68,7 @@ void UnmapOperation::verify(const IgdService& service) {
     service.find_entry(
         key(), deadline(), guarded([this](const auto& entry) {
             // Whoever took the port in between may keep it.
-            if (entry && *entry && (*entry)->internal == mapping_.internal) {
+            if (entry && *entry && leads_to(**entry, mapping_)) {
                 return fail(
                     {Errc::Refused, "the gateway says that it deleted " +
                                         port_name(mapping_.transport, mapping_.external.port) +

@@ -7,7 +7,7 @@
 
 namespace natterjack::igd {
 
-/// Reads the entry, deletes it if it leads to our internal endpoint, and looks whether it is gone.
+/// Reads the entry, deletes it if it leads where the mapping did, and looks whether it is gone.
 /// \retval Errc::NotFound  there is no such entry
 /// \retval Errc::Conflict  it leads elsewhere by now; it was left alone
 /// \retval Errc::Refused   the gateway said no, or yes without doing it
@@ -30,6 +30,10 @@ private:
     Mapping mapping_;
     Handler handler_;
 };
+
+/// Whether \a entry leads where \a mapping does. In a table of names: to the host that was called so
+/// before or, as far as that is not known, to the port and with the description that are ours.
+[[nodiscard]] bool leads_to(const PortEntry& entry, const Mapping& mapping);
 
 /// Takes back what nobody waits for, also when the mapper goes meanwhile, by \a deadline.
 void remove_in_background(const std::shared_ptr<Session>& session, const Mapping& mapping,
