@@ -725,6 +725,47 @@ TEST_F(IgdMapper, TakesBackTheOtherPortThatTheGatewayGrantedTooLate) {
     EXPECT_EQ(igd.table[0].external_port, 6667) << "the somebody's";
 }
 
+TEST_F(IgdMapper, FindsTheOtherPortThatTheGatewayGrantedWithoutAWord) {
+    igd.manners.services = {{FakeIgd::kIp2, "/ctl", true}};
+    igd.table = {entry(6667, {IpAddress::v4(0xC0A84D63), 6667}, "somebody"),
+                 entry(40001, {kHost, 6668}, "natterjack")};
+    const auto others = igd.table;
+    mapper = make_igd_mapper(runner.loop(), path());
+    igd.manners.hook = [&](const soap::Request& asked) -> std::optional<ScriptedResponse> {
+        if (asked.action != "AddAnyPortMapping") return std::nullopt;
+        igd.table.push_back(entry(40000, {kHost, 6667}, "natterjack"));
+        ScriptedResponse silent;
+        silent.silent = true;
+        return silent;
+    };
+    EXPECT_EQ(map(request(), 300ms).error().code, Errc::Timeout);
+    EXPECT_TRUE(runner.run_until([&] { return igd.table == others; }, kUndoLimit + 1s));
+}
+
+TEST_F(IgdMapper, TakesBackWhatTheGatewayGrantsWhenNobodyHopesForItAnyMore) {
+    igd.manners.services = {{FakeIgd::kIp2, "/ctl", true}};
+    igd.table = {entry(6667, {IpAddress::v4(0xC0A84D63), 6667}, "somebody")};
+    const auto others = igd.table;
+    mapper = make_igd_mapper(runner.loop(), path());
+    net::Timer slow(runner.loop());
+    bool granted = false;
+    igd.manners.hook = [&](const soap::Request& asked) -> std::optional<ScriptedResponse> {
+        if (asked.action != "AddAnyPortMapping") return std::nullopt;
+        ScriptedResponse late;
+        late.body = soap::encode(
+            soap::Response{asked.service_type, asked.action, {{"NewReservedPort", "40000"}}});
+        late.delay = kUndoLimit + 900ms; // long after the deadline and all that is waited for
+        slow.start_after(late.delay, [&] {
+            igd.table.push_back(entry(40000, {kHost, 6667}, "natterjack"));
+            granted = true;
+        });
+        return late;
+    };
+    EXPECT_EQ(map(request(), 300ms).error().code, Errc::Timeout);
+    mapper.reset();
+    EXPECT_TRUE(runner.run_until([&] { return granted && igd.table == others; }, 10s));
+}
+
 TEST_F(IgdMapper, TakesAnotherPortWhereAnEntryNamesItsHost) {
     igd.manners.hook = [&](const soap::Request& asked) -> std::optional<ScriptedResponse> {
         const bool wanted =

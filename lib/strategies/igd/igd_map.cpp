@@ -25,6 +25,9 @@ constexpr Duration kAddressLimit = 1000ms;
 constexpr Duration kLinger = 500ms; // for an answer that decides what is to be taken back
 // Only the answer of AddAnyPortMapping says which port that is.
 constexpr Duration kLongLinger = 1400ms;
+// Then the table is looked at, and an answer that comes still later counts as long as somebody
+// lives who could hear it.
+constexpr Duration kLastLinger = 30s;
 constexpr Lifetime kPermanent{0};
 // WANIPConnection:2 section 2.3.16: the longest lease. Some gateways take this and refuse 0.
 constexpr Lifetime kLongest{604800};
@@ -158,7 +161,7 @@ void MapOperation::add(std::uint16_t port) {
         if (const auto self = weak.lock()) added(port, answer);
     };
     // The answer is waited for a little longer than anybody waits for this: see linger().
-    const auto limit = deadline() + patience();
+    const auto limit = deadline() + kLastLinger;
     if (asks_for_any()) {
         service_->add_any(mapping, limit, std::move(handler));
     } else {
@@ -173,7 +176,9 @@ void MapOperation::added(std::uint16_t port, const Result<IgdService::Answer>& a
     if (!adding_) return; // lingered too long
     adding_.reset();
     const auto* fault = answer ? std::get_if<soap::Fault>(&*answer) : nullptr;
-    if (fault == nullptr) { // granted, or nobody knows
+    if (!answer && asks_for_any()) {
+        reclaim(port);
+    } else if (fault == nullptr) { // granted, or nobody knows
         // Only AddAnyPortMapping says which port it is.
         const auto* reserved = answer ? std::get<Reply>(*answer).find("NewReservedPort") : nullptr;
         if (reserved != nullptr) port = port_in(*reserved).value_or(port);
@@ -181,7 +186,7 @@ void MapOperation::added(std::uint16_t port, const Result<IgdService::Answer>& a
     }
     if (lingering_) {
         linger_timer_.stop();
-        if (fault == nullptr) take_back(port);
+        if (added_) take_back(*added_);
         std::exchange(lingered_, nullptr)();
     } else if (!answer) {
         fail(answer.error());
@@ -327,11 +332,31 @@ void MapOperation::linger() {
     lingering_ = true;
     lingered_ = net::keep_until_done(session().loop, shared_from_this());
     linger_timer_.start_after(patience(), [this] {
-        const auto port = std::exchange(adding_, std::nullopt);
-        if (port) take_back(*port);
-        const auto done = std::exchange(lingered_, nullptr); // may be the end of this
-        done();
+        reclaim(*adding_);
+        linger_timer_.start_after(kLastLinger - patience(), [this] {
+            const auto done = std::exchange(lingered_, nullptr); // may be the end of this
+            done();
+        });
     });
+}
+
+// What may have been granted without a word. Which port AddAnyPortMapping chose, the table knows.
+void MapOperation::reclaim(std::uint16_t port) {
+    if (!asks_for_any()) return take_back(port);
+    const auto take_back_ours = [this,
+                                 keep = net::keep_until_done(session().loop, shared_from_this())](
+                                    const Result<std::vector<PortEntry>>& entries) {
+        for (const PortEntry& entry : entries.value_or({})) {
+            if (entry.transport == request_.transport && entry.internal == request_.internal &&
+                entry.description == request_.description) {
+                take_back(entry.external_port);
+            }
+        }
+        keep();
+    };
+    walk_entries(
+        *service_, net::now() + kUndoLimit - patience(), [](const PortEntry&) { return false; },
+        take_back_ours);
 }
 
 void MapOperation::take_back(std::uint16_t port) {

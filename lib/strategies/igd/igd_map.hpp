@@ -45,6 +45,7 @@ private:
     void find_entry(std::uint16_t port, IgdService::Handler<std::optional<PortEntry>> handler);
     void ask_external_address();
     void linger();
+    void reclaim(std::uint16_t port);
     [[nodiscard]] bool asks_for_any() const;
     [[nodiscard]] Duration patience() const;
     void take_back(std::uint16_t port);

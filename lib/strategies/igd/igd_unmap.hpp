@@ -31,8 +31,8 @@ private:
     Handler handler_;
 };
 
-/// Whether \a entry leads where \a mapping does. In a table of names: to the host that was called so
-/// before or, as far as that is not known, to the port and with the description that are ours.
+/// Whether \a entry leads where \a mapping does. In a table of names: to the host that was called
+/// so before or, as far as that is not known, to the port and with the description that are ours.
 [[nodiscard]] bool leads_to(const PortEntry& entry, const Mapping& mapping);
 
 /// Takes back what nobody waits for, also when the mapper goes meanwhile, by \a deadline.
