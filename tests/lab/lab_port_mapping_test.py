@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A router offers the port-mapping protocols that its SPEC names, and no other; they really open."""
 import concurrent.futures
+import json
 import os
 import select
 import socket
@@ -13,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import lab
 import tap
 
+NAT_MAP = os.environ.get("NAT_MAP", "nat-map")
 PATIENCE = 5.0
 SILENCE = 0.5
 
@@ -97,6 +99,14 @@ def opened(*command):
             "listed": "6667" in lab.on("router-a", "nft", "list", "ruleset").stdout}
 
 
+def without_firewall(strategy):
+    """Whether nat-lab's own gateway maps what its firewall does not take."""
+    lab.on("router-a", "nft", "delete", "table", "inet", "natlab")
+    done = subprocess.run([NAT_MAP, "add", "6667", "tcp", "--via", strategy, "--json"], capture_output=True,
+                          text=True, check=False, timeout=30)
+    return [done.returncode != 0, json.loads(done.stdout)["mappings"]]
+
+
 ALL = {"natpmp": "spoken", "pcp": "spoken", "natpmp again": "spoken", "igd": "1",
        "description": "2"}
 OFFERED = {
@@ -121,7 +131,7 @@ CLIENTS = [["natpmpc", "-a", "6667", "6667", "tcp", "600"],
             "6667", "tcp", "600"]]
 
 if __name__ == "__main__":
-    lab.serve(protocols, opened)
+    lab.serve(protocols, opened, without_firewall)
     # All labs at once: most of their time goes into waiting for what does not come.
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor() as pool:
         offers = {spec: pool.submit(lab.inside, ["--nat", spec, "--no-servers"], protocols)
@@ -130,9 +140,15 @@ if __name__ == "__main__":
             lab.inside, ["--nat", spec, "--no-servers"], opened, *command)
                     for spec in ["eim/eif,igd,natpmp", "eim/adf,igd,natpmp", "home",
                                  "apdm/apdf,igd,natpmp"] for command in CLIENTS}
+        denials = {strategy: pool.submit(
+            lab.inside, ["--nat", "eim/apdf,server=own,igd,natpmp,pcp", "--no-servers"], without_firewall, strategy)
+                   for strategy in ("igd", "pcp", "nat-pmp")}
         for spec, expected in OFFERED.items():
             t.equal(offers[spec].result(), expected, f"{spec}: what the gateway offers")
         for (spec, client), opening in openings.items():
             t.equal(opening.result(),
                     {"before": False, "status": 0, "during": True, "listed": True},
                     f"{spec}: {client} opens a port")
+        for strategy, denial in denials.items():
+            t.equal(denial.result(), [True, []],
+                    f"{strategy}: a gateway whose firewall does not follow says no")

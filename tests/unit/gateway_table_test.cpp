@@ -78,9 +78,9 @@ TEST(MappingTable, ErasesOneOrAllOfAHost) {
     EXPECT_TRUE(table.put(mapping(7002, kOther, 2)));
     EXPECT_TRUE(table.erase(Transport::Udp, 7000));
     EXPECT_FALSE(table.erase(Transport::Udp, 7000));
-    table.erase_all(Transport::Tcp, kHost);
+    EXPECT_TRUE(table.erase_all(Transport::Tcp, kHost));
     EXPECT_EQ(table.all().size(), 2U);
-    table.erase_all(Transport::Udp, kHost);
+    EXPECT_TRUE(table.erase_all(Transport::Udp, kHost));
     ASSERT_EQ(table.all().size(), 1U);
     EXPECT_EQ(table.all().front().internal.address, kOther);
 }

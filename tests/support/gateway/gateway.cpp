@@ -65,13 +65,15 @@ Lifetime Gateway::epoch() const {
 }
 
 void Gateway::expire() {
-    if (table_.expire(net::now())) program();
+    if (table_.expire(net::now())) is_programmed_ = false;
+    if (!is_programmed_) is_programmed_ = program();
     timer_.start_after(kExpiryCheck, [this] { expire(); });
 }
 
-/// All of it in one transaction: there are few mappings, and no difference to get wrong.
-void Gateway::program() const {
-    if (settings_.liar) return;
+/// All of it in one transaction: there are few mappings, and no difference to get wrong. What fails
+/// changes nothing.
+bool Gateway::program() const {
+    if (settings_.liar) return true;
     std::string in;
     std::string out;
     std::string hosts;
@@ -97,9 +99,9 @@ void Gateway::program() const {
         fill("set", name + "mapped_hosts", hosts) + fill("set", name + "mapped_from", from);
     auto* nft = ::popen("nft -f -", "w"); // NOLINT(cert-env33-c): a lab's PATH is its user's
     const bool written = nft != nullptr && std::fputs(script.c_str(), nft) >= 0;
-    if (nft == nullptr || ::pclose(nft) != 0 || !written) {
-        std::cerr << "nft refused:\n" << script << std::endl;
-    }
+    if (nft != nullptr && ::pclose(nft) == 0 && written) return true;
+    std::cerr << "nft refused:\n" << script << std::endl;
+    return false;
 }
 
 } // namespace natterjack::gateway

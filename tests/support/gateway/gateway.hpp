@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include <natterjack/loop.hpp>
 
@@ -40,21 +41,25 @@ public:
     /// Seconds since the table was empty.
     [[nodiscard]] Lifetime epoch() const;
 
-    /// Changes the table by \a change and makes the firewall follow.
+    /// Changes the table by \a change, whose Result this returns, and makes the firewall follow.
+    /// \retval Errc::Network  it did not: all is as it was
     template<class Change>
-    auto update(Change change) {
+    auto update(Change change) -> decltype(change(std::declval<MappingTable&>())) {
+        const auto before = table_;
         auto result = change(table_);
-        program();
-        return result;
+        if (program()) return result;
+        table_ = before;
+        return Error{Errc::Network, "nft refused"};
     }
 
 private:
-    void program() const;
+    [[nodiscard]] bool program() const;
     void expire();
 
     Loop loop_;
     Settings settings_;
     MappingTable table_;
+    bool is_programmed_ = true; ///< The firewall knows what has ended.
     TimePoint start_;
     net::Timer timer_;
 };

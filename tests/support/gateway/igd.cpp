@@ -23,6 +23,7 @@ constexpr std::string_view kUuid = "uuid:6e61746c-6162-4000-8000-00000000000";
 enum Code : int {
     kInvalidAction = 401,
     kInvalidArguments = 402,
+    kActionFailed = 501,
     kNotAuthorized = 606,
     kBadIndex = 713,
     kNoSuchEntry = 714,
@@ -89,6 +90,15 @@ void reply(SoupServerMessage* message, unsigned status, const std::string& body)
     soup_server_message_set_status(message, status, nullptr);
     soup_server_message_set_response(message, soap::kContentType.data(), SOUP_MEMORY_COPY,
                                      body.data(), body.size());
+}
+
+/// Why the table is as it was.
+int code_of(const Error& error) {
+    switch (error.code) {
+    case Errc::Conflict: return kConflict;
+    case Errc::Refused: return kNoPorts;
+    default: return kActionFailed;
+    }
 }
 
 constexpr std::uint8_t kWholeAddress = 128; // IPv4 in the 128-bit form
@@ -253,12 +263,12 @@ Igd::Outcome Igd::add(const soap::Request& request, const IpAddress& asker) {
     if (request.action == "AddPortMapping") {
         if (*external == 0) return kInvalidArguments;
         const auto done = gateway_.update([&](MappingTable& table) { return table.put(mapping); });
-        if (!done) return done.error().code == Errc::Conflict ? kConflict : kNoPorts;
+        if (!done) return code_of(done.error());
         return soap::Arguments{};
     }
     const auto port =
         gateway_.update([&](MappingTable& table) { return table.put_anywhere(mapping); });
-    if (!port) return kNoPorts;
+    if (!port) return code_of(port.error());
     return soap::Arguments{{"NewReservedPort", std::to_string(*port)}};
 }
 
@@ -269,7 +279,9 @@ Igd::Outcome Igd::remove(const soap::Request& request, const IpAddress& asker) {
     const auto* known = gateway_.table().at(*transport, *external);
     if (known == nullptr) return kNoSuchEntry;
     if (known->internal.address != asker) return kNotAuthorized;
-    gateway_.update([&](MappingTable& table) { return table.erase(*transport, *external); });
+    const auto gone =
+        gateway_.update([&](MappingTable& table) { return table.erase(*transport, *external); });
+    if (!gone) return code_of(gone.error());
     return soap::Arguments{};
 }
 

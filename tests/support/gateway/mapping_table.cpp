@@ -51,16 +51,19 @@ const Mapping* MappingTable::of(Transport transport, const Endpoint& internal) c
     return found == mappings_.end() ? nullptr : &*found;
 }
 
-bool MappingTable::erase(Transport transport, std::uint16_t external_port) {
-    return std::erase_if(mappings_, [&](const auto& mapping) {
-               return mapping.transport == transport && mapping.external_port == external_port;
-           }) != 0;
+Result<void> MappingTable::erase(Transport transport, std::uint16_t external_port) {
+    const auto gone = std::erase_if(mappings_, [&](const auto& mapping) {
+        return mapping.transport == transport && mapping.external_port == external_port;
+    });
+    if (gone == 0) return Error{Errc::NotFound, "nobody has that port"};
+    return {};
 }
 
-void MappingTable::erase_all(Transport transport, const IpAddress& host) {
+Result<void> MappingTable::erase_all(Transport transport, const IpAddress& host) {
     std::erase_if(mappings_, [&](const auto& mapping) {
         return mapping.transport == transport && mapping.internal.address == host;
     });
+    return {};
 }
 
 bool MappingTable::expire(TimePoint now) {

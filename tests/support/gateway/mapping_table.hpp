@@ -48,10 +48,10 @@ public:
     /// The first mapping of an internal endpoint.
     [[nodiscard]] const Mapping* of(Transport transport, const Endpoint& internal) const;
 
-    /// False: there is none.
-    bool erase(Transport transport, std::uint16_t external_port);
-    /// All of \a host's, of one transport.
-    void erase_all(Transport transport, const IpAddress& host);
+    /// \retval Errc::NotFound  there is none
+    Result<void> erase(Transport transport, std::uint16_t external_port);
+    /// All of \a host's, of one transport; always succeeds.
+    Result<void> erase_all(Transport transport, const IpAddress& host);
     /// Removes what has ended by \a now. True: something has.
     bool expire(TimePoint now);
 

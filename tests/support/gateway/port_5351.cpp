@@ -139,11 +139,11 @@ pcp::ResultCode Port5351::map(const pcp::Request& request, pcp::Response& respon
     map.external = gateway_.external();
     if (map.external.is_unspecified()) return pcp::ResultCode::NetworkFailure;
     if (request.lifetime.count() == 0) {
-        if (known) {
-            const auto port = known->external_port;
+        if (!known) return pcp::ResultCode::Success;
+        const auto port = known->external_port;
+        const auto gone =
             gateway_.update([&](MappingTable& table) { return table.erase(*transport, port); });
-        }
-        return pcp::ResultCode::Success;
+        return gone ? pcp::ResultCode::Success : pcp::ResultCode::NetworkFailure;
     }
     const auto suggested = map.external_port;
     const bool taken = suggested != 0 && gateway_.table().at(*transport, suggested) != nullptr;
@@ -155,7 +155,10 @@ pcp::ResultCode Port5351::map(const pcp::Request& request, pcp::Response& respon
         return table.put_anywhere({*transport, suggested, internal, net::now() + response.lifetime,
                                    "PCP", map.nonce, filters, peer != nullptr});
     });
-    if (!port) return pcp::ResultCode::NoResources;
+    if (!port) {
+        return port.error().code == Errc::Refused ? pcp::ResultCode::NoResources
+                                                  : pcp::ResultCode::NetworkFailure;
+    }
     map.external_port = *port;
     return pcp::ResultCode::Success;
 }
@@ -182,15 +185,14 @@ natpmp::MapResponse Port5351::map(const IpAddress& host, const natpmp::MapReques
                                  .lifetime = Lifetime(0)};
     const Endpoint internal{host, request.internal_port};
     if (request.lifetime.count() == 0) {
-        gateway_.update([&](MappingTable& table) {
+        const auto gone = gateway_.update([&](MappingTable& table) -> Result<void> {
             // RFC 6886 section 3.4: internal port 0 means all that this host has.
-            if (request.internal_port == 0) {
-                table.erase_all(request.transport, host);
-            } else if (const auto* known = table.of(request.transport, internal)) {
-                table.erase(request.transport, known->external_port);
-            }
-            return true;
+            if (request.internal_port == 0) return table.erase_all(request.transport, host);
+            const auto* known = table.of(request.transport, internal);
+            if (known == nullptr) return {};
+            return table.erase(request.transport, known->external_port);
         });
+        if (!gone) response.result = natpmp::ResultCode::NetworkFailure;
         return response;
     }
     response.lifetime = std::min(request.lifetime, kMaxLifetime);
@@ -201,7 +203,8 @@ natpmp::MapResponse Port5351::map(const IpAddress& host, const natpmp::MapReques
     if (port) {
         response.external_port = *port;
     } else {
-        response.result = natpmp::ResultCode::OutOfResources;
+        response.result = port.error().code == Errc::Refused ? natpmp::ResultCode::OutOfResources
+                                                             : natpmp::ResultCode::NetworkFailure;
         response.lifetime = Lifetime(0);
     }
     return response;
