@@ -172,7 +172,7 @@ void OpeningState::look() {
 void OpeningState::handle_look(Result<Mapping> result) {
     const auto self = shared_from_this(); // a handler may destroy the opening
     busy_ = false;
-    if (!enrolled_) return; // released meanwhile
+    if (phase_ == Phase::Released) return finish_release(std::move(result));
     if (!result) {
         // The gateway has it no more, or leads it elsewhere.
         const bool gone =
@@ -192,7 +192,7 @@ void OpeningState::handle_look(Result<Mapping> result) {
 void OpeningState::handle_renewal(Result<Mapping> result, bool restored) {
     const auto self = shared_from_this(); // a handler may destroy the opening
     busy_ = false;
-    if (!enrolled_) return; // released meanwhile
+    if (phase_ == Phase::Released) return finish_release(std::move(result));
     if (result) {
         result->restored = result->restored || restored;
         parts_.keeper->granted(*enrolled_, *result);
@@ -395,6 +395,10 @@ void OpeningState::map_better() {
 void OpeningState::handle_move(Result<Mapping> result) {
     const auto self = shared_from_this();
     busy_ = false;
+    if (phase_ == Phase::Released) {
+        if (result) lease_ = std::exchange(better_, {});
+        return finish_release(std::move(result));
+    }
     if (result) {
         lease_ = std::exchange(better_, {});
         lease_.mapping = *result;
@@ -446,11 +450,22 @@ void OpeningState::finish_close(const Result<void>& result) {
 void OpeningState::release() {
     if (phase_ != Phase::Open) return;
     phase_ = Phase::Released;
+    // Not in the middle of a renewal: it may have deleted the mapping to make it again.
+    const bool is_renewing = busy_ && !relocation_ && errand_ != Errand::Leave;
+    if (is_renewing) released_ = net::keep_until_done(loop_, shared_from_this());
     dismiss();
     proof_watch_.reset();
     relocation_.reset();
     attached_.reset();
     write_journal();
+}
+
+void OpeningState::finish_release(Result<Mapping> result) {
+    if (result && result->granted_at != lease_.mapping.granted_at) { // it was a renewal
+        lease_.mapping = *std::move(result);
+        write_journal();
+    }
+    if (const auto done = std::exchange(released_, nullptr)) done();
 }
 
 void OpeningState::write_journal() {

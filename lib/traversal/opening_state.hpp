@@ -127,6 +127,7 @@ private:
     void map_better();
     void handle_move(Result<Mapping> result);
     void finish_close(const Result<void>& result);
+    void finish_release(Result<Mapping> result);
     void write_journal();
     void erase_from_journal(const Mapping& mapping);
     void close_former_pinhole(const Mapping& former);
@@ -149,6 +150,7 @@ private:
     bool homeless_ = false;
     std::shared_ptr<void> relocation_; // under way
     enum class Phase { Open, Closing, Closed, Released } phase_ = Phase::Open;
+    std::function<void()> released_; ///< While what was under way then comes to its end.
 
     mutable std::mutex mutex_; // guards those below
     std::shared_ptr<peer::Session> session_;
