@@ -103,6 +103,16 @@ void write_options(ByteWriter& out, const Options& options) {
     }
 }
 
+/// RFC 6887 section 13.3: an IPv4 prefix counts from 96, and length 0, whatever else the option
+/// says (erratum 3891), removes all filters.
+bool is_possible(const Filter& filter) {
+    constexpr std::uint8_t kMappedPrefix = 96;
+    constexpr std::uint8_t kLongest = 128;
+    if (filter.prefix_length == 0) return true;
+    const bool long_enough = !filter.remote.is_v4() || filter.prefix_length >= kMappedPrefix;
+    return long_enough && filter.prefix_length <= kLongest;
+}
+
 /// Adds one option to \a options; false when its length or its being there is wrong.
 bool read_option(ByteReader& in, std::uint8_t code, std::size_t length, Options& options) {
     switch (code) {
@@ -122,7 +132,7 @@ bool read_option(ByteReader& in, std::uint8_t code, std::size_t length, Options&
         filter.remote_port = in.read<std::uint16_t>();
         filter.remote = read_address(in);
         options.filters.push_back(filter);
-        return filter.prefix_length <= 128;
+        return is_possible(filter);
     }
     default: {
         UnknownOption option{code, {}};

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -274,6 +275,32 @@ INSTANTIATE_TEST_SUITE_P(Table, PcpRequestBadByte,
                                          BadByte{"PreferFailureWithData", 124, 2, Errc::Malformed},
                                          BadByte{"OptionPastTheEnd", 127, 9, Errc::Truncated}),
                          [](const auto& test) { return std::string(test.param.name); });
+
+// RFC 6887 section 13.3, with erratum 3891: port and address are zero.
+TEST(PcpRequest, ClearsTheFiltersByAnOptionOfZeros) {
+    auto request = map_request();
+    request.options.filters.push_back({0, 0, kAnyV6});
+    const auto datagram = encode(request);
+    Bytes option{0x03, 0x00, 0x00, 0x14};
+    option.resize(24);
+    ASSERT_EQ(datagram.size(), kMapRequest.size() + option.size());
+    EXPECT_TRUE(std::equal(option.begin(), option.end(), datagram.end() - 24));
+    EXPECT_EQ(*decode_request(datagram), request);
+}
+
+TEST(PcpRequest, KnowsWhichPrefixesThereAre) {
+    const auto takes = [](int length, const IpAddress& remote) {
+        auto request = map_request();
+        request.options.filters.push_back({static_cast<std::uint8_t>(length), 7, remote});
+        return decode_request(encode(request)).has_value();
+    };
+    const auto ipv4 = IpAddress::v4(0x19007100);
+    const auto ipv6 = *IpAddress::parse("2001:db8::1");
+    for (const int length : {0, 96, 97, 128}) EXPECT_TRUE(takes(length, ipv4)) << length;
+    for (const int length : {1, 32, 95, 129}) EXPECT_FALSE(takes(length, ipv4)) << length;
+    for (const int length : {0, 1, 64, 128}) EXPECT_TRUE(takes(length, ipv6)) << length;
+    EXPECT_FALSE(takes(129, ipv6));
+}
 
 TEST(PcpRequest, RejectsPreferFailureTwice) {
     auto datagram = kMapRequest;
