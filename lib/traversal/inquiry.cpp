@@ -65,6 +65,19 @@ void Inquiry::add_pinhole(const Mapping& pinhole) {
     if (auto* member = add(pinhole.strategy, *path)) member->pinhole = pinhole;
 }
 
+bool Inquiry::is_on(const Member& member, const JournalEntry& entry) const {
+    const Mapping& mapping = entry.mapping;
+    const auto has_it = [&](const Member& other) {
+        return other.path.gateway == mapping.gateway &&
+               other.path.source == mapping.internal.address;
+    };
+    const bool is_elsewhere =
+        !has_it(member) && std::any_of(members_.begin(), members_.end(), has_it);
+    return member.path.gateway == mapping.gateway && !is_elsewhere &&
+           may_be_same_hardware(entry.hardware, net::hardware_address_of(member.path.gateway,
+                                                                         member.path.interface));
+}
+
 void Inquiry::ask(const std::function<void(Member&)>& question, std::function<void()> done) {
     done_ = std::move(done);
     pending_ = members_.size();

@@ -42,6 +42,10 @@ public:
     /// Before ask(): a member for \a pinhole, if its router and its address are still there.
     void add_pinhole(const Mapping& pinhole);
 
+    /// Whether \a entry is one of \a member's gateway. Every other house has a 192.168.1.1, and two
+    /// links of ours may, too: then our own address says which it is.
+    [[nodiscard]] bool is_on(const Member& member, const JournalEntry& entry) const;
+
     /// Calls \a question for every member; each calls settle() once. \a done is called when all
     /// have, never before this returns.
     void ask(const std::function<void(Member&)>& question, std::function<void()> done);

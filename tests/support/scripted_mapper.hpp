@@ -24,6 +24,8 @@ public:
         std::function<void(Result<Service>)> probe;
         std::function<void(Result<Mapping>)> map;
         std::function<void(Result<void>)> unmap;
+        std::function<void(Result<std::vector<ListedMapping>>)> list;
+        std::function<void(Result<IpAddress>)> external;
         MappingRequest request; ///< Of the last map().
         int maps = 0;
         int unmaps = 0;
@@ -106,6 +108,8 @@ private:
             calls_->probe = nullptr;
             calls_->map = nullptr;
             calls_->unmap = nullptr;
+            calls_->list = nullptr;
+            calls_->external = nullptr;
         }
         [[nodiscard]] Strategy strategy() const override { return strategy_; }
         void probe(TimePoint, std::function<void(Result<Service>)> handler) override {
@@ -123,10 +127,10 @@ private:
         }
         void list(TimePoint,
                   std::function<void(Result<std::vector<ListedMapping>>)> handler) override {
-            handler(Error{Errc::Unsupported, "scripted"});
+            calls_->list = std::move(handler);
         }
         void external_address(TimePoint, std::function<void(Result<IpAddress>)> handler) override {
-            handler(Error{Errc::Unsupported, "scripted"});
+            calls_->external = std::move(handler);
         }
 
     private:
