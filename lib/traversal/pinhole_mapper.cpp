@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "traversal/pinhole_mapper.hpp"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -9,8 +8,6 @@ namespace natterjack {
 
 namespace {
 
-// For an answer to one question, of what a deletion has for several: as long as a chain waits.
-constexpr Duration kSilence{1000};
 constexpr Lifetime kShortest{1};
 constexpr Lifetime kBriefly{60}; // is deleted at once
 
@@ -58,7 +55,7 @@ void PinholeMapper::external_address(TimePoint deadline,
 void PinholeMapper::unmap(const Mapping& mapping, TimePoint deadline,
                           std::function<void(Result<void>)> handler) {
     mapper_->unmap(
-        mapping, std::min(deadline, net::now() + kSilence),
+        mapping, deadline,
         [this, mapping, deadline, handler = std::move(handler)](const Result<void>& answer) {
             if (answer || answer.error().code != Errc::Refused || mapping.remote) {
                 return handler(answer);

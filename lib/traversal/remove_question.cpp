@@ -2,6 +2,7 @@
 // Deleting one mapping.
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "traversal/question.hpp"
 
