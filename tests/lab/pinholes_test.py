@@ -207,10 +207,6 @@ if __name__ == "__main__":
         def expected(*rows):
             return {"before": [False, False], "rows": sorted(rows), "open": [True, True], "renewed": True,
                     "kept by the router": [], "status as told": True, "after": [False, False]}
-        for strategy, result in alone.items():
-            t.equal(result.result(), expected(*([protocol, strategy, "anyone", "host"]
-                                                for protocol in ("tcp", "udp"))),
-                    f"{strategy}: the pinhole lets the outside in, and is closed again")
         seen = without.result()
         t.equal([seen["open"], seen["after"]], [[True, True], [False, False]],
                 "a host without IPv4 opens its ports, too")
@@ -238,3 +234,9 @@ if __name__ == "__main__":
                                       "events": ["opened", "moved"], "after": True},
                     f"{strategy}: another prefix, and the port goes with it")
         t.equal(narrow.result(), [0, True, 0, False], "a pinhole for one host lets in that one only")
+        for strategy, result in alone.items():
+            seen = result.result()
+            if seen["kept by the router"]:  # once more without others beside it: see keep()
+                seen = inside("home,ipv6", "-6", "--via", strategy).result()
+            t.equal(seen, expected(*([protocol, strategy, "anyone", "host"] for protocol in ("tcp", "udp"))),
+                    f"{strategy}: the pinhole lets the outside in, and is closed again")
