@@ -197,8 +197,23 @@ void PathFinder::resolve_servers() {
             relays_.push_back({at, server.transport, server.user, server.password});
             if (!std::exchange(relays_asked_, true)) begin_waiting(); // for libnice's word
             agent_->add_relay(relays_.back());
+            if (server.transport == Transport::Udp) greet_relay(at);
         });
     }
+}
+
+// libnice does not tell why there is no relay. Whoever answers this is there, and did not like what
+// was asked: a wrong password, mostly.
+void PathFinder::greet_relay(const Endpoint& relay) {
+    const auto socket = std::find_if(sockets_.begin(), sockets_.end(), [&](const Socket& each) {
+        return each.local.address.is_v4() == relay.address.is_v4() &&
+               each.local.address.is_loopback() == relay.address.is_loopback();
+    });
+    if (socket == sockets_.end()) return;
+    socket->stun.ask({.to = relay, .check = {}, .repeat = kStunRepeats, .deadline = kStunLimit},
+                     [this](const Result<ice::StunClient::Answer>& answer) {
+                         if (answer) relay_answers_ = true;
+                     });
 }
 
 void PathFinder::query_stun(const Endpoint& server) {

@@ -114,6 +114,7 @@ private:
     void note(std::string what);
     void begin_waiting() { ++awaited_; }
     void done_waiting();
+    void greet_relay(const Endpoint& relay);
     void query_stun(const Endpoint& server);
     void ask_where(Socket& socket, std::size_t server);
     void take_reflexive(Socket& socket, const Endpoint& mapped, std::size_t server);
@@ -161,6 +162,7 @@ private:
     std::vector<std::string> notes_;
     std::size_t awaited_ = 0;
     bool relays_asked_ = false;
+    bool relay_answers_ = false; // one of them, to a plain question
     bool gathered_ = false;
     std::optional<ice::IceAgent::Pair> pair_;
     std::optional<PeerPath> path_;

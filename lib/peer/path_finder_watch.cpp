@@ -240,10 +240,10 @@ std::string PathFinder::explain_failure() const {
     } else if (config_.stun.empty() && config_.turn.empty()) {
         out += "; no STUN server was named, so the outside's view of us is unknown";
     }
-    if (!relayed(candidates_) && !relayed(remote_candidates_)) {
-        out += config_.turn.empty() ? "; with a TURN server it would go by a relay"
-                                    : "; and no TURN server gave a relay";
-    }
+    if (relayed(candidates_) || relayed(remote_candidates_)) return out;
+    if (config_.turn.empty()) return out + "; with a TURN server it would go by a relay";
+    out += "; and no TURN server gave a relay";
+    if (relay_answers_) out += ", although one answers: a wrong user or password?";
     return out;
 }
 

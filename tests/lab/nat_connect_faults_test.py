@@ -368,6 +368,7 @@ def main():
         t.equal(connect.judge(events), "kinds: connected error noise path ping state\n",
                 "--json: all events are as the schema says")
         t.equal(seen["wrong"][:3], [1, None, False], "a wrong password: no way, and not repeated")
+        t.check("password?" in (seen["wrong"][3] or ""), "... and suspected, as the server answers", seen)
 
 
 if __name__ == "__main__":

@@ -398,6 +398,30 @@ def peer_ends():
     return {"status": status, "error": (ours.event("error") or {}).get("message")}
 
 
+def without_streams():
+    """Standard streams that are closed: no input, and an output that fails; none is another's."""
+    out = {}
+    ours = start(theirs=["--exec", "cat; echo over; exit 3"], stdin=None,
+                 preexec_fn=lambda: os.close(0))
+    done = ours.finish()
+    out["input"] = [done["status"], done["out"].decode()]
+    ours = start(theirs=["--exec", "echo over"], stdout=None, preexec_fn=lambda: os.close(1))
+    out["output"] = [ours.finish()["status"], (ours.event("error") or {}).get("message")]
+    return out
+
+
+def hung_up():
+    """SIGHUP ends it, but not where nohup had it ignored: how many pings it still got."""
+    out = {}
+    for name, before in [("as usual", None),
+                         ("nohup", lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))]:
+        ours = start(["--ping", "--count", "4"], preexec_fn=before)
+        ours.wait_for("ping")
+        ours.process.send_signal(signal.SIGHUP)
+        out[name] = [ours.finish()["status"], (ours.event("pings") or {}).get("received")]
+    return out
+
+
 def few_files():
     """More connections than there may be open files: the rest is turned away, and it goes on after."""
     with lab.node("b"):
@@ -523,7 +547,7 @@ SITES = {"direct": ["--a", "none", "--b", "none", "--no-servers"],
          "NATs": ["--a", "eim/apdf", "--b", "eim/apdf"]}
 CASES = [both_ways, pipe_to_pipe, terminal, commands, forward_tcp, stalled_command, stalled_reader,
          forward_reverse, forward_udp, refusals, pings, interrupted, broken_pipe, usage, interface, words,
-         ping_to_nobody, peer_ends, few_files, terminals]
+         ping_to_nobody, peer_ends, few_files, without_streams, hung_up, terminals]
 BEHIND_NATS = [settings_file, patience]
 
 
@@ -660,6 +684,14 @@ def main():
             bad.write('{"schema":"nat-connect/1","event":"ping","number":0}\n')
             bad.flush()
             t.check(connect.judge(bad.name) != "kinds: ping\n", "... which can say no")
+
+        seen = runs["without_streams"].result()
+        t.equal(seen["input"], [3, "over\n"], "a standard input that is closed is an empty one")
+        t.equal(seen["output"][0], 1, "... a standard output that is closed is an error")
+        t.check("cannot write" in (seen["output"][1] or ""), "... and says so", seen)
+        seen = runs["hung_up"].result()
+        t.equal(seen["nohup"], [0, 4], "what nohup started goes on when the terminal goes")
+        t.check(seen["as usual"][0] == 0 and seen["as usual"][1] < 4, "... and else ends then", seen)
 
         for typed, status, said in runs["usage"].result():
             # Something that could be there, and is not, is no slip of the keyboard.

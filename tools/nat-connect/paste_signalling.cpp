@@ -89,7 +89,7 @@ private:
                                .on_end =
                                    [this](int) {
                                        mode_.reset();
-                                       handlers_.on_end("the input ended before the peer's line");
+                                       handlers_.on_end("the input ended");
                                    }});
     }
 
