@@ -122,10 +122,11 @@ void Session::hear_answer(const sdp::Description& answer) {
 }
 
 // The keys of a session stay, and so do the roles: what RFC 8842 section 3 counts as the wish for a
-// new DTLS association is refused.
+// new DTLS association is refused. But Firefox answers every "actpass" by "active", also where it
+// is the server of the association that it keeps.
 bool Session::continues_dtls(const sdp::Description& remote) {
     const bool other_certificate = remote.fingerprints != remote_->fingerprints;
-    const bool same_role = remote.setup != sdp::Setup::ActPass && remote.setup == setup_;
+    const bool same_role = remote.kind == sdp::Kind::Offer && remote.setup == setup_;
     if (!other_certificate && !same_role && remote.tls_id == remote_->tls_id) return true;
     network_note_ = other_certificate
                         ? "a description with another certificate was ignored"

@@ -147,6 +147,22 @@ TEST_P(AnotherAssociation, IsRefusedInWords) {
 INSTANTIATE_TEST_SUITE_P(Each, AnotherAssociation,
                          testing::Values("tls-id", "setup", "fingerprint"));
 
+// Firefox, asked to restart by the DTLS client, claims to be the client itself.
+TEST(PeerSignalling, TakesAnAnswerToARestartThatForgotWhoTheClientIs) {
+    PeerPair pair;
+    ASSERT_TRUE(pair.connect());
+    pair.to_b = [](const std::string& line) {
+        return replaced(line, "a=setup:passive", "a=setup:active");
+    };
+    const auto before = pair.b.session->info().path;
+    pair.b.session->restart();
+    ASSERT_TRUE(pair.runner.run_until([&] { return pair.b.session->info().path != before; }))
+        << joined(pair.b.session->info().notes);
+    EXPECT_EQ(descriptions(pair.a.said).back().setup, sdp::Setup::Passive);
+    EXPECT_EQ(pair.b.session->info().restarts, 1U);
+    EXPECT_TRUE(pair.b.is(PeerState::Connected));
+}
+
 TEST(PeerSignalling, TwoThatOfferAtOnceBothSaySo) {
     LoopRunner runner;
     std::array<std::optional<PeerSession>, 2> sessions;
