@@ -146,7 +146,7 @@ struct ChangeRequest {
 /// What the server calls itself, control characters removed; empty when it does not.
 [[nodiscard]] std::string software(const Message& message);
 
-/// Which attributes a server did not understand (error 420, RFC 8489 section 14.9).
+/// Which attributes a server did not understand (error 420, RFC 8489 section 14.13).
 /// \retval Errc::NotFound   the message does not say
 /// \retval Errc::Malformed  an odd number of bytes
 [[nodiscard]] Result<std::vector<std::uint16_t>> unknown_attributes(const Message& message);

@@ -47,7 +47,7 @@ struct ExternalAddress {
 };
 
 /// Asks the gateways about their mappings. Handlers run on the loop, once per call, and never after
-/// destruction. Any thread.
+/// destruction; they may be empty. Any thread.
 class NATTERJACK_API Mappings {
 public:
     /// Asks by \a only these of available_strategies(); empty: by all that map. \a families: whose
@@ -65,8 +65,8 @@ public:
         /// remove(): what is ours, too, and could not be deleted.
         std::optional<Error> trouble;
     };
-    /// Answers within \a deadline, counted from the call; as remove() and external() do.
-    /// \retval Errc::InvalidArgument  no such interface or address of ours
+    /// Answers within \a deadline, 1 ms to 10 minutes; as remove() and external() do.
+    /// \retval Errc::InvalidArgument  no such interface or address of ours, or no such deadline
     /// \retval Errc::NoNetwork        this host has no way out
     /// \retval Errc::NotFound         no gateway can list, and the journal knows nothing
     void list(std::chrono::milliseconds deadline,

@@ -126,7 +126,8 @@ struct OpeningInfo {
 class OpeningState;
 class PeerSession;
 
-/// Owns a mapping: renewed while this lives, removed when it is closed or destroyed. Move-only.
+/// Owns a mapping: renewed while this lives, removed when it is closed or destroyed. Move-only: one
+/// that was moved from may be destroyed or assigned to, and nothing else.
 ///
 /// All calls may come from any thread. Handlers run on the loop and never after destruction.
 class NATTERJACK_API Opening {
@@ -149,8 +150,8 @@ public:
     /// OpeningInfo::also, too, and without it.
     void on_changed(ChangeHandler handler);
 
-    /// Removes the mapping and calls \a done once, within two seconds, on the loop.
-    /// Errors: what the gateway said. The opening is over in any case.
+    /// Removes the mapping and calls \a done, which may be empty, once, within two seconds, on the
+    /// loop. Errors: what the gateway said. The opening is over in any case.
     void close(std::function<void(Result<void>)> done);
     /// The same, waiting for it. Not on the loop's own thread.
     /// \retval Errc::InvalidArgument  called on the loop's thread

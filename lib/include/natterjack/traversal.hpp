@@ -116,14 +116,16 @@ private:
     std::function<void()> cancel_;
 };
 
-/// One way, or a chain of ways, of making a port reachable.
+/// One way, or a chain of ways, of making a port reachable. What it has begun and opened goes on
+/// without it.
 ///
 /// Errors of open(), besides those of the strategies:
 /// \retval Errc::InvalidArgument  the request names no port, an unknown interface, ...
 /// \retval Errc::NoNetwork        this host has no default route (or not the one that was named)
 /// \retval Errc::NotFound         nothing here opens ports
 /// \retval Errc::Refused          a gateway answered and said no
-/// \retval Errc::Unsupported      ... because it cannot do this: `only_from`, another host, ...
+/// \retval Errc::Unsupported      ... because it cannot do this: `only_from`, another host, ...; or
+///                                this build has none of the strategies that were named
 /// \retval Errc::Conflict         `exact`, and the port belongs to somebody else
 /// \retval Errc::Timeout          request.deadline passed
 class NATTERJACK_API Traversal {
