@@ -60,9 +60,6 @@ public:
         return Verdict::Resend;
     }
 
-    /// How often the request has been sent.
-    [[nodiscard]] int sends() const { return sends_; }
-
 private:
     void schedule(TimePoint now) {
         const bool last = policy_.max_sends > 0 && sends_ >= policy_.max_sends;
