@@ -136,11 +136,11 @@ private:
         const auto id = next_++;
         timers_[id] = std::make_unique<net::Timer>(loop_);
         timers_[id]->start_after(delay, [this, id, from] {
-            const auto& manners = igd_.manners;
-            const ssdp::Response response{
-                manners.location.empty() ? igd_.location() : manners.location, manners.target,
-                "uuid:fake::" + manners.target, "Fake/1.0 UPnP/1.1 FakeIgd/1.0"};
-            auto& socket = manners.answer_port == ssdp::kPort ? unicast_ : other_port_;
+            const Manners& ours = igd_.manners;
+            const ssdp::Response response{ours.location.empty() ? igd_.location() : ours.location,
+                                          ours.target, "uuid:fake::" + ours.target,
+                                          "Fake/1.0 UPnP/1.1 FakeIgd/1.0"};
+            auto& socket = ours.answer_port == ssdp::kPort ? unicast_ : other_port_;
             EXPECT_TRUE(socket->send(from, ssdp::encode(response)));
             timers_.erase(id);
         });
