@@ -7,10 +7,10 @@ and TAP). Counts cases where there are any. A program that crashed, ran out of t
 failure, whatever its cases say. The last line is `N passed, N failed, N skipped`; the exit code is 0 only when something
 passed and nothing failed.
 
-A lab is many programs in real time on whatever machine this is, beside other labs. --to-repeat prints those that failed, if
-they are few: tools/dev runs them once more, alone, and gives that run by --again. It counts instead of the first, and what
-failed at first is said. --reports names a folder in which each file is a sanitizer's report: a failure, whatever the test
-that it came from made of it, and no reason for a second try.
+A lab is many programs in real time on whatever machine this is, beside other labs; the suites with sockets of their own are
+in real time, too. --to-repeat prints those that failed, if they are few: tools/dev runs them once more, alone, and gives that
+run by --again. It counts instead of the first, and what failed at first is said. --reports names a folder in which each file
+is a sanitizer's report: a failure, whatever the test that it came from made of it, and no reason for a second try.
 """
 import argparse
 import json
@@ -19,7 +19,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 GOOD = ("OK", "SKIP")
-FEW = 3  # Where more labs fail than these, something is wrong with more than the machine's pace.
+REAL_TIME = ("hostile", "lab", "net")  # suites
+FEW = 4  # Where more of them fail than these, something is wrong with more than the machine's pace.
 
 
 def cases_by_suite(junit):
@@ -80,12 +81,12 @@ def read(base):
     return tests, cases_by_suite(ElementTree.parse(junit).getroot())
 
 
-def labs_to_repeat(base):
+def programs_to_repeat(base):
     if not pathlib.Path(base + ".json").exists():
         return []
     failed = [test["name"] for test in read(base)[0] if test["result"] not in GOOD]
-    labs = [name.rpartition(" / ")[2] for name in failed if "lab / " in name]
-    return labs if len(labs) == len(failed) <= FEW else []
+    timed = [name.rpartition(" / ")[2] for name in failed if name.partition(" / ")[0].rpartition(":")[2] in REAL_TIME]
+    return timed if len(timed) == len(failed) <= FEW else []
 
 
 def count_run(base, again):
@@ -110,7 +111,7 @@ def main():
     parser.add_argument("--reports", type=pathlib.Path)
     arguments = parser.parse_args()
     if arguments.to_repeat:
-        for name in labs_to_repeat(arguments.base):
+        for name in programs_to_repeat(arguments.base):
             print(name)
         return 0
     totals, remarks = {"passed": 0, "failed": 0, "skipped": 0}, []
