@@ -134,7 +134,9 @@ class CountResults(unittest.TestCase):
             base.with_suffix(".junit.xml").write_text(
                 '<testsuites><testsuite name="p.a"><testcase name="x"/></testsuite></testsuites>')
             self.assertEqual(self.run_counter(base, "--reports", reports), ("1 passed, 0 failed, 0 skipped", 0))
-            (reports / "asan.1").write_text("AddressSanitizer: heap-use-after-free")
+            (reports / "ubsan.1").write_text("==1==WARNING: Can't read from symbolizer at fd 5")
+            self.assertEqual(self.run_counter(base, "--reports", reports), ("1 passed, 0 failed, 0 skipped", 0))
+            (reports / "asan.1").write_text("==1==ERROR: AddressSanitizer: heap-use-after-free")
             self.assertEqual(self.run_counter(base, "--reports", reports), ("1 passed, 1 failed, 0 skipped", 1))
             self.assertIn("heap-use-after-free", self.counter(base, "--reports", reports).stdout)
 
