@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iterator>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -104,25 +106,46 @@ bool may_be_same_hardware(const std::string& a, const std::string& b) {
     return a.empty() || b.empty() || a == b;
 }
 
+/// Several loops' threads may have copies of one journal.
+struct Journal::LastRead {
+    std::mutex mutex;
+    std::string text;
+    ContentsPtr contents;
+};
+
+Journal::Journal(std::string directory)
+    : directory_(std::move(directory)), last_read_(std::make_shared<LastRead>()) {
+}
+
 Journal Journal::of_user() {
     // GLib falls back to the passwd database for the home directory.
     const char* state = g_get_user_state_dir();
     return Journal(state == nullptr || *state != '/' ? "" : std::string(state) + "/natterjack");
 }
 
-std::optional<JournalContents> Journal::read_contents() const {
-    if (directory_.empty()) return std::nullopt;
+Journal::ContentsPtr Journal::read_contents() const {
+    if (directory_.empty()) return nullptr;
     const auto text = read_file(path()); // atomic replacement makes a lock needless for reading
-    if (!text || text->size() > kMaxBytes) return std::nullopt;
-    return parse_journal(*text);
+    return text ? parsed(*text) : nullptr;
+}
+
+Journal::ContentsPtr Journal::parsed(const std::string& text) const {
+    const std::lock_guard lock(last_read_->mutex);
+    if (last_read_->contents && last_read_->text == text) return last_read_->contents;
+    auto contents = text.size() > kMaxBytes ? std::nullopt : parse_journal(text);
+    if (!contents) return nullptr;
+    last_read_->text = text;
+    last_read_->contents = std::make_shared<const JournalContents>(*std::move(contents));
+    return last_read_->contents;
 }
 
 std::vector<JournalEntry> Journal::read(Clock::time_point now) const {
-    auto contents = read_contents();
+    const auto contents = read_contents();
     if (!contents) return {};
-    std::erase_if(contents->entries,
-                  [&](const JournalEntry& entry) { return has_ended(entry, now); });
-    return std::move(contents->entries);
+    std::vector<JournalEntry> out;
+    std::copy_if(contents->entries.begin(), contents->entries.end(), std::back_inserter(out),
+                 [&](const JournalEntry& entry) { return !has_ended(entry, now); });
+    return out;
 }
 
 template<class Change>
@@ -133,13 +156,13 @@ Result<void> Journal::update(Clock::time_point now, Change change) const {
     if (!lock.held()) return io_error(path() + ".lock", errno);
     JournalContents contents;
     if (const auto text = read_file(path())) {
-        auto parsed = text->size() > kMaxBytes ? std::nullopt : parse_journal(*text);
-        if (!parsed) {
+        const auto known = parsed(*text);
+        if (!known) {
             const auto aside = path() + ".broken";
             g_warning("%s cannot be understood: set aside as %s", path().c_str(), aside.c_str());
             if (::rename(path().c_str(), aside.c_str()) != 0) return io_error(aside, errno);
         } else {
-            contents = *std::move(parsed);
+            contents = *known;
         }
     }
     auto& [entries, gateways] = contents;

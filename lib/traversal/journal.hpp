@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,7 +38,7 @@ struct Claim {
 /// Every call locks the file, so that processes may use it side by side; writes are atomic. A file
 /// that cannot be understood is set aside as `mappings.json.broken`, never overwritten in place,
 /// and the journal starts afresh. At most kMaxEntries; entries whose lease ended are dropped on
-/// write.
+/// write. Copies share what they have read: a text that is still the same is not parsed again.
 class Journal {
 public:
     static constexpr std::size_t kMaxEntries = 4096;
@@ -45,7 +46,7 @@ public:
     static constexpr std::size_t kMaxGateways = 64;
 
     /// \a directory is made when something is first written.
-    explicit Journal(std::string directory) : directory_(std::move(directory)) {}
+    explicit Journal(std::string directory);
     /// The user's own. The directory is empty, and the journal does nothing, when the user has no
     /// home.
     [[nodiscard]] static Journal of_user();
@@ -80,15 +81,24 @@ public:
     [[nodiscard]] Result<void> remember(const KnownGateway& known,
                                         std::chrono::system_clock::time_point now) const;
 
-    friend bool operator==(const Journal&, const Journal&) = default;
+    /// Of the same file.
+    friend bool operator==(const Journal& a, const Journal& b) {
+        return a.directory_ == b.directory_;
+    }
 
 private:
-    [[nodiscard]] std::optional<JournalContents> read_contents() const;
+    struct LastRead;
+    using ContentsPtr = std::shared_ptr<const JournalContents>;
+
+    /// Null: there is none, or it cannot be understood.
+    [[nodiscard]] ContentsPtr read_contents() const;
+    [[nodiscard]] ContentsPtr parsed(const std::string& text) const;
     template<class Change>
     Result<void> update(std::chrono::system_clock::time_point now, Change change) const;
     [[nodiscard]] std::string path() const { return directory_ + "/mappings.json"; }
 
     std::string directory_;
+    std::shared_ptr<LastRead> last_read_;
 };
 
 /// True when both are one mapping: strategy, gateway, transport, internal endpoint and, of a flow,

@@ -22,39 +22,20 @@ struct PinholeMapper::Removal {
 };
 
 PinholeMapper::PinholeMapper(Loop loop, MakeMapper make, Path path, std::unique_ptr<Mapper> mapper)
-    : loop_(std::move(loop)),
+    : MapperAround(std::move(mapper)),
+      loop_(std::move(loop)),
       make_(std::move(make)),
-      path_(std::move(path)),
-      mapper_(std::move(mapper)) {
-}
-
-void PinholeMapper::probe(TimePoint deadline, std::function<void(Result<Service>)> handler) {
-    mapper_->probe(deadline, std::move(handler));
-}
-
-void PinholeMapper::map(const MappingRequest& request, TimePoint deadline,
-                        std::function<void(Result<Mapping>)> handler) {
-    mapper_->map(request, deadline, std::move(handler));
+      path_(std::move(path)) {
 }
 
 void PinholeMapper::check(const MappingRequest& request, TimePoint deadline,
                           std::function<void(Result<Mapping>)> handler) {
-    mapper_->check(request, deadline, std::move(handler));
-}
-
-void PinholeMapper::list(TimePoint deadline,
-                         std::function<void(Result<std::vector<ListedMapping>>)> handler) {
-    mapper_->list(deadline, std::move(handler));
-}
-
-void PinholeMapper::external_address(TimePoint deadline,
-                                     std::function<void(Result<IpAddress>)> handler) {
-    mapper_->external_address(deadline, std::move(handler));
+    wrapped().check(request, deadline, std::move(handler));
 }
 
 void PinholeMapper::unmap(const Mapping& mapping, TimePoint deadline,
                           std::function<void(Result<void>)> handler) {
-    mapper_->unmap(
+    wrapped().unmap(
         mapping, deadline,
         [this, mapping, deadline, handler = std::move(handler)](const Result<void>& answer) {
             if (answer || answer.error().code != Errc::Refused || mapping.remote) {
@@ -66,20 +47,20 @@ void PinholeMapper::unmap(const Mapping& mapping, TimePoint deadline,
 
 // Whatever comes of the rest, it does not stay for hours.
 void PinholeMapper::shorten(const std::shared_ptr<Removal>& removal) {
-    mapper_->map({.transport = removal->mapping.transport,
-                  .internal = removal->mapping.internal,
-                  .external_port = removal->mapping.external.port,
-                  .lifetime = kShortest,
-                  .only_from = removal->mapping.only_from,
-                  .renew = removal->mapping},
-                 removal->deadline, [this, removal](const Result<Mapping>& answer) {
-                     if (answer) {
-                         removal->refusal.message += "; it ends by itself in " +
-                                                     std::to_string(answer->lifetime.count()) +
-                                                     " s";
-                     }
-                     ask_for_number(removal);
-                 });
+    wrapped().map({.transport = removal->mapping.transport,
+                   .internal = removal->mapping.internal,
+                   .external_port = removal->mapping.external.port,
+                   .lifetime = kShortest,
+                   .only_from = removal->mapping.only_from,
+                   .renew = removal->mapping},
+                  removal->deadline, [this, removal](const Result<Mapping>& answer) {
+                      if (answer) {
+                          removal->refusal.message += "; it ends by itself in " +
+                                                      std::to_string(answer->lifetime.count()) +
+                                                      " s";
+                      }
+                      ask_for_number(removal);
+                  });
 }
 
 void PinholeMapper::ask_for_number(const std::shared_ptr<Removal>& removal) {
@@ -105,7 +86,7 @@ void PinholeMapper::remove_by_number(const std::shared_ptr<Removal>& removal, co
 
 // The two protocols need not have the same table.
 void PinholeMapper::try_again(const std::shared_ptr<Removal>& removal) {
-    mapper_->unmap(removal->mapping, removal->deadline, [removal](const Result<void>& answer) {
+    wrapped().unmap(removal->mapping, removal->deadline, [removal](const Result<void>& answer) {
         const bool gone = answer || answer.error().code == Errc::NotFound;
         removal->handler(gone ? Result<void>() : removal->refusal);
     });

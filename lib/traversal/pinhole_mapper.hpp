@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 
+#include "traversal/mapper_around.hpp"
 #include "traversal/stacked_mapper.hpp"
 
 namespace natterjack {
@@ -17,24 +18,16 @@ namespace natterjack {
 /// lifetime as far as the router allows. Then it asks by IGD for the same pinhole, whose number is
 /// the answer, also where it exists already (WANIPv6FirewallControl:1, AddPinhole), deletes that,
 /// and asks by the first way once more, whose answer counts. All else is the other mapper's.
-class PinholeMapper final : public Mapper {
+class PinholeMapper final : public MapperAround {
 public:
     PinholeMapper(Loop loop, MakeMapper make, Path path, std::unique_ptr<Mapper> mapper);
 
-    [[nodiscard]] Strategy strategy() const override { return mapper_->strategy(); }
-    void probe(TimePoint deadline, std::function<void(Result<Service>)> handler) override;
-    void map(const MappingRequest& request, TimePoint deadline,
-             std::function<void(Result<Mapping>)> handler) override;
     void check(const MappingRequest& request, TimePoint deadline,
                std::function<void(Result<Mapping>)> handler) override;
     /// Besides the errors of the other mapper:
     /// \retval Errc::Refused  it stays open; the message says for how long
     void unmap(const Mapping& mapping, TimePoint deadline,
                std::function<void(Result<void>)> handler) override;
-    void list(TimePoint deadline,
-              std::function<void(Result<std::vector<ListedMapping>>)> handler) override;
-    void external_address(TimePoint deadline,
-                          std::function<void(Result<IpAddress>)> handler) override;
 
 private:
     struct Removal;
@@ -47,7 +40,6 @@ private:
     Loop loop_;
     MakeMapper make_;
     Path path_;
-    std::unique_ptr<Mapper> mapper_;
     std::unique_ptr<Mapper> second_; ///< Made when it is needed.
 };
 

@@ -82,11 +82,11 @@ struct StackedMapper::Removal {
 
 StackedMapper::StackedMapper(Loop loop, MakeMapper make, Path path, std::unique_ptr<Mapper> inner,
                              OuterGateway outer)
-    : loop_(std::move(loop)),
+    : MapperAround(std::move(inner)),
+      loop_(std::move(loop)),
       make_(std::move(make)),
       path_(std::move(path)),
-      gateway_(outer),
-      inner_(std::move(inner)) {
+      gateway_(outer) {
 }
 
 // What the mappers have under way they take back themselves; what the first one has granted for a
@@ -95,7 +95,7 @@ StackedMapper::~StackedMapper() {
     outer_.reset();
     for (const Wish& wish : wishes_) {
         if (wish.inner && !wish.request.renew) {
-            remove_in_background(make_(inner_->strategy(), loop_, path_), *wish.inner);
+            remove_in_background(make_(wrapped().strategy(), loop_, path_), *wish.inner);
         }
     }
 }
@@ -108,18 +108,9 @@ Mapper* StackedMapper::outer_for(const IpAddress& wan) {
     return outer_.get();
 }
 
-void StackedMapper::probe(TimePoint deadline, std::function<void(Result<Service>)> handler) {
-    inner_->probe(deadline, std::move(handler));
-}
-
-void StackedMapper::list(TimePoint deadline,
-                         std::function<void(Result<std::vector<ListedMapping>>)> handler) {
-    inner_->list(deadline, std::move(handler));
-}
-
 void StackedMapper::external_address(TimePoint deadline,
                                      std::function<void(Result<IpAddress>)> handler) {
-    (outer_ ? outer_ : inner_)->external_address(deadline, std::move(handler));
+    (outer_ ? *outer_ : wrapped()).external_address(deadline, std::move(handler));
 }
 
 void StackedMapper::map(const MappingRequest& request, TimePoint deadline,
@@ -132,8 +123,8 @@ void StackedMapper::map(const MappingRequest& request, TimePoint deadline,
         inner.renew = hop_of(*request.renew, 0);
         inner.external_port = inner.renew->external.port;
     }
-    inner_->map(inner, deadline,
-                [this, wish](Result<Mapping> answer) { handle_inner(wish, std::move(answer)); });
+    wrapped().map(inner, deadline,
+                  [this, wish](Result<Mapping> answer) { handle_inner(wish, std::move(answer)); });
 }
 
 void StackedMapper::handle_inner(Wishes::iterator wish, Result<Mapping> answer) {
@@ -186,7 +177,7 @@ void StackedMapper::finish(Wishes::iterator wish, Result<Mapping> answer) {
 
 void StackedMapper::give_back(Wishes::iterator wish, const Error& why) {
     if (!wish->request.renew) {
-        remove_in_background(make_(inner_->strategy(), loop_, path_), *wish->inner);
+        remove_in_background(make_(wrapped().strategy(), loop_, path_), *wish->inner);
     }
     finish(wish, why);
 }
@@ -201,14 +192,14 @@ void StackedMapper::unmap(const Mapping& mapping, TimePoint deadline,
                           std::function<void(Result<void>)> handler) {
     auto* outer = mapping.hops.empty() ? nullptr : outer_for(mapping.hops[1].internal.address);
     if (!outer) {
-        inner_->unmap(hop_of(mapping, 0), deadline, std::move(handler));
+        wrapped().unmap(hop_of(mapping, 0), deadline, std::move(handler));
         return;
     }
     const auto removal = std::make_shared<Removal>();
     removal->handler = std::move(handler);
     const auto take = [removal](const Result<void>& answer) { removal->take(answer); };
     outer->unmap(mapping.hops[1], deadline, take);
-    inner_->unmap(mapping.hops[0], deadline, take);
+    wrapped().unmap(mapping.hops[0], deadline, take);
 }
 
 std::unique_ptr<Mapper> make_mapper_for(const Mapping& mapping, const MakeMapper& make,

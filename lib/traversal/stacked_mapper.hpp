@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "net/loop.hpp"
-#include "strategies/mapper.hpp"
+#include "traversal/mapper_around.hpp"
 
 namespace natterjack {
 
@@ -33,7 +33,7 @@ struct OuterGateway {
 /// map() asks our gateway first, then the outer one to send its port to what ours granted; when the
 /// second fails the first is taken back, unless it was renewed. unmap() asks both at once. All else
 /// is our gateway's. When the address between the two changes, the outer mapping is made anew.
-class StackedMapper final : public Mapper {
+class StackedMapper final : public MapperAround {
 public:
     /// \a inner speaks with the gateway of \a path.
     StackedMapper(Loop loop, MakeMapper make, Path path, std::unique_ptr<Mapper> inner,
@@ -42,14 +42,10 @@ public:
     StackedMapper(const StackedMapper&) = delete;
     StackedMapper& operator=(const StackedMapper&) = delete;
 
-    [[nodiscard]] Strategy strategy() const override { return inner_->strategy(); }
-    void probe(TimePoint deadline, std::function<void(Result<Service>)> handler) override;
     void map(const MappingRequest& request, TimePoint deadline,
              std::function<void(Result<Mapping>)> handler) override;
     void unmap(const Mapping& mapping, TimePoint deadline,
                std::function<void(Result<void>)> handler) override;
-    void list(TimePoint deadline,
-              std::function<void(Result<std::vector<ListedMapping>>)> handler) override;
     /// The outer gateway's, as far as its address on our side is known; else our gateway's.
     void external_address(TimePoint deadline,
                           std::function<void(Result<IpAddress>)> handler) override;
@@ -71,7 +67,6 @@ private:
     MakeMapper make_;
     Path path_;
     OuterGateway gateway_;
-    std::unique_ptr<Mapper> inner_;
     std::unique_ptr<Mapper> outer_;
     IpAddress wan_; ///< For which outer_ was made.
     Wishes wishes_;

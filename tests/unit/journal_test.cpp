@@ -51,6 +51,22 @@ protected:
     Journal journal_{directory_ + "/state"};
 };
 
+TEST_F(JournalTest, SeesWhatOthersWroteSinceItWasReadLast) {
+    Journal copy = journal_;
+    const Journal elsewhere(directory_ + "/state");
+    ASSERT_TRUE(journal_.put(entry(6667), kNow));
+    ASSERT_EQ(copy.read(kNow).size(), 1U);
+    // A text of the same length.
+    ASSERT_TRUE(elsewhere.apply({{.entry = entry(6667), .erase = true}, {entry(7776)}}, kNow));
+    for (const Journal* journal : {&journal_, &copy}) {
+        const auto entries = journal->read(kNow);
+        ASSERT_EQ(entries.size(), 1U);
+        EXPECT_EQ(entries[0].mapping.internal.port, 7776);
+    }
+    write("no journal");
+    EXPECT_TRUE(copy.read(kNow).empty());
+}
+
 TEST_F(JournalTest, KeepsBothMappingsOfTwoNatsInARow) {
     auto both = entry(6667);
     both.mapping.hops = {entry(6667).mapping, entry(7000).mapping};
