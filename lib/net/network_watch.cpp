@@ -3,8 +3,6 @@
 
 #include <array>
 #include <cerrno>
-#include <map>
-#include <mutex>
 #include <set>
 #include <utility>
 
@@ -13,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "net/fd.hpp"
+#include "net/per_loop.hpp"
 #include "net/socket_address.hpp"
 
 namespace natterjack::net {
@@ -20,7 +19,7 @@ namespace natterjack::net {
 /// The socket of a loop; lives as long as somebody watches.
 class NetworkWatch::Ear {
 public:
-    static Result<std::shared_ptr<Ear>> of(const Loop& loop);
+    static Result<std::shared_ptr<Ear>> open(const Loop& loop);
     Ear(const Loop& loop, Fd fd)
         : fd_(std::move(fd)), watch_(loop, fd_.get(), [this] { drain(); }) {}
 
@@ -38,13 +37,7 @@ private:
     ReadWatch watch_;
 };
 
-Result<std::shared_ptr<NetworkWatch::Ear>> NetworkWatch::Ear::of(const Loop& loop) {
-    static std::mutex mutex;
-    static std::map<const void*, std::weak_ptr<Ear>> ears; // by context
-    const std::lock_guard lock(mutex);
-    std::erase_if(ears, [](const auto& each) { return each.second.expired(); });
-    auto& known = ears[context_of(loop)];
-    if (auto ear = known.lock()) return ear;
+Result<std::shared_ptr<NetworkWatch::Ear>> NetworkWatch::Ear::open(const Loop& loop) {
     Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
@@ -54,14 +47,13 @@ Result<std::shared_ptr<NetworkWatch::Ear>> NetworkWatch::Ear::of(const Loop& loo
         ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
         return network_error("watching the network", errno);
     }
-    auto ear = std::make_shared<Ear>(loop, std::move(fd));
-    known = ear;
-    return ear;
+    return std::make_shared<Ear>(loop, std::move(fd));
 }
 
 Result<std::unique_ptr<NetworkWatch>> NetworkWatch::open(const Loop& loop, Duration settle,
                                                          std::function<void()> handler) {
-    auto ear = Ear::of(loop);
+    static PerLoop<Ear> ears;
+    auto ear = ears.of(loop, [&] { return Ear::open(loop); });
     if (!ear) return ear.error();
     return std::unique_ptr<NetworkWatch>(
         new NetworkWatch(loop, *std::move(ear), settle, std::move(handler)));

@@ -2,10 +2,10 @@
 #include "traversal/lease_keeper.hpp"
 
 #include <algorithm>
-#include <mutex>
 
 #include <glib.h>
 
+#include "net/per_loop.hpp"
 #include "net/random.hpp"
 
 namespace natterjack {
@@ -57,16 +57,6 @@ std::string description_of(const net::Network& network, const net::Interface& in
     return out;
 }
 
-struct Registry {
-    std::mutex mutex;
-    std::map<const void*, std::weak_ptr<LeaseKeeper>> keepers; // by context
-};
-
-Registry& registry() {
-    static Registry instance;
-    return instance;
-}
-
 } // namespace
 
 LeaseKeeper::Group::Group(const Loop& loop, Duration check_interval)
@@ -74,14 +64,11 @@ LeaseKeeper::Group::Group(const Loop& loop, Duration check_interval)
 }
 
 std::shared_ptr<LeaseKeeper> LeaseKeeper::of(const Loop& loop) {
-    const std::lock_guard lock(registry().mutex);
-    auto& known = registry().keepers[net::context_of(loop)];
-    auto keeper = known.lock();
-    if (!keeper) {
-        keeper = std::make_shared<LeaseKeeper>(loop, Senses::Awake);
-        known = keeper;
-    }
-    return keeper;
+    static net::PerLoop<LeaseKeeper> keepers;
+    const auto make = [&]() -> Result<std::shared_ptr<LeaseKeeper>> {
+        return std::make_shared<LeaseKeeper>(loop, Senses::Awake);
+    };
+    return *keepers.of(loop, make); // this making cannot fail
 }
 
 LeaseKeeper::LeaseKeeper(Loop loop, Senses senses)

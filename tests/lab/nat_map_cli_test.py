@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import command_line
 import lab
 import tap
 
@@ -49,12 +50,7 @@ def nat_map(*arguments):
 
 
 def usage():
-    wrong = []
-    for arguments, word in USAGE.items():
-        done = nat_map(*arguments)
-        if done.returncode != 64 or word not in done.stderr or done.stdout:
-            wrong.append([arguments, done.returncode, done.stdout, done.stderr])
-    return wrong
+    return command_line.not_refused(nat_map, USAGE.items())
 
 
 def without_network():

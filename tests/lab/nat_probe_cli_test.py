@@ -11,6 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import command_line
 import lab
 import probe
 import tap
@@ -46,12 +47,7 @@ def servers():
 
 
 def usage():
-    wrong = []
-    for word, arguments in BAD.items():
-        done = nat_probe(*arguments)
-        if done.returncode != 64 or word not in done.stderr or done.stdout:
-            wrong.append([arguments, done.returncode, done.stdout, done.stderr])
-    return wrong
+    return command_line.not_refused(nat_probe, ((arguments, word) for word, arguments in BAD.items()))
 
 
 def full_output():
