@@ -160,6 +160,9 @@ public:
     /// Deletes. A mapping that does not exist is a success only where the protocol cannot tell.
     virtual void unmap(const Mapping& mapping, TimePoint deadline,
                        std::function<void(Result<void>)> handler) = 0;
+    /// What is left of the mapping that the last unmap() could not delete, where the gateway at
+    /// least cut its lifetime.
+    [[nodiscard]] virtual std::optional<Mapping> remainder() const { return std::nullopt; }
     /// All that the gateway has. Errc::Unsupported where the protocol has no such question.
     virtual void list(TimePoint deadline,
                       std::function<void(Result<std::vector<ListedMapping>>)> handler) = 0;

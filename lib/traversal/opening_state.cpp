@@ -443,7 +443,14 @@ void OpeningState::finish_close(const Result<void>& result) {
     phase_ = Phase::Closed;
     // Gone is gone, whoever removed it.
     const bool gone = result.has_value() || result.error().code == Errc::NotFound;
-    if (gone) erase_from_journal(lease_.mapping);
+    if (gone) {
+        erase_from_journal(lease_.mapping);
+    } else if (auto left = lease_.mapper->remainder()) {
+        lease_.mapping = *std::move(left);
+        write_journal();
+        const std::lock_guard lock(mutex_);
+        info_.lifetime = lease_.mapping.lifetime;
+    }
     for (auto& done : std::exchange(closing_, {})) done(gone ? Result<void>() : result);
 }
 
@@ -473,7 +480,8 @@ void OpeningState::write_journal() {
     if (!is_a_gateways(lease_.mapping.strategy)) return;
     JournalEntry entry{.mapping = lease_.mapping, .owner = parts_.keeper->process()};
     if (lease_.mapping.lifetime.count() != 0) {
-        entry.ends = std::chrono::system_clock::now() + lease_.mapping.lifetime;
+        entry.ends = std::chrono::system_clock::now() + lease_.mapping.lifetime -
+                     (net::now() - lease_.mapping.granted_at);
     }
     if (phase_ == Phase::Released) entry.owner.pid = 0;
     entry.hardware = net::hardware_address_of(lease_.path.gateway, lease_.path.interface);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "traversal/pinhole_mapper.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -10,6 +11,8 @@ namespace {
 
 constexpr Lifetime kShortest{1};
 constexpr Lifetime kBriefly{60}; // is deleted at once
+/// What follows a refusal: half a dozen questions to a router that answers, but may be slow.
+constexpr Duration kSecondWay{6000};
 
 } // namespace
 
@@ -35,13 +38,15 @@ void PinholeMapper::check(const MappingRequest& request, TimePoint deadline,
 
 void PinholeMapper::unmap(const Mapping& mapping, TimePoint deadline,
                           std::function<void(Result<void>)> handler) {
+    remainder_.reset();
     wrapped().unmap(
         mapping, deadline,
         [this, mapping, deadline, handler = std::move(handler)](const Result<void>& answer) {
             if (answer || answer.error().code != Errc::Refused || mapping.remote) {
                 return handler(answer);
             }
-            shorten(std::make_shared<Removal>(Removal{mapping, deadline, handler, answer.error()}));
+            shorten(std::make_shared<Removal>(Removal{
+                mapping, std::max(deadline, net::now() + kSecondWay), handler, answer.error()}));
         });
 }
 
@@ -55,6 +60,7 @@ void PinholeMapper::shorten(const std::shared_ptr<Removal>& removal) {
                    .renew = removal->mapping},
                   removal->deadline, [this, removal](const Result<Mapping>& answer) {
                       if (answer) {
+                          remainder_ = *answer;
                           removal->refusal.message += "; it ends by itself in " +
                                                       std::to_string(answer->lifetime.count()) +
                                                       " s";

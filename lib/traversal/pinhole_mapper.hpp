@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "traversal/mapper_around.hpp"
 #include "traversal/stacked_mapper.hpp"
@@ -25,9 +26,11 @@ public:
     void check(const MappingRequest& request, TimePoint deadline,
                std::function<void(Result<Mapping>)> handler) override;
     /// Besides the errors of the other mapper:
-    /// \retval Errc::Refused  it stays open; the message says for how long
+    /// \retval Errc::Refused  it stays open; the message says for how long. Up to six seconds after
+    ///                        the refusal, also where \a deadline is sooner.
     void unmap(const Mapping& mapping, TimePoint deadline,
                std::function<void(Result<void>)> handler) override;
+    [[nodiscard]] std::optional<Mapping> remainder() const override { return remainder_; }
 
 private:
     struct Removal;
@@ -41,6 +44,7 @@ private:
     MakeMapper make_;
     Path path_;
     std::unique_ptr<Mapper> second_; ///< Made when it is needed.
+    std::optional<Mapping> remainder_;
 };
 
 /// make_mapper(), with a PinholeMapper around PCP by IPv6.

@@ -139,9 +139,13 @@ private:
         const bool ours = member.pinhole || !ours_.empty();
         const auto handler = [this, &member, mapping, ours](const Result<void>& answer) {
             if (!answer) {
-                if (answer.error().code == Errc::NotFound) forget(member, mapping);
                 // What is gone is no trouble, where something else was there.
                 const bool gone = answer.error().code == Errc::NotFound;
+                if (gone) {
+                    forget(member, mapping);
+                } else if (const auto left = member.mapper->remainder()) {
+                    shorten(*left);
+                }
                 if (ours && (!gone || !trouble_)) trouble_ = answer.error();
                 return inquiry_.settle(member, answer.error());
             }
@@ -171,6 +175,15 @@ private:
             if (is_it) changes.push_back({.entry = std::move(entry), .erase = true});
         }
         if (!changes.empty()) (void)journal_.apply(changes, now);
+    }
+
+    void shorten(const Mapping& left) {
+        const auto now = Clock::now();
+        for (JournalEntry& entry : journal_.read(now)) {
+            if (!is_same_mapping(entry.mapping, left)) continue;
+            entry.ends = now + left.lifetime;
+            (void)journal_.put(entry, now);
+        }
     }
 
     void finish() override {

@@ -105,6 +105,8 @@ TEST_F(PinholeMapperTest, SaysForHowLongItStaysWhereThereIsNoOtherWay) {
     fire(igd().map, Error{Errc::Timeout, "nobody answered"});
     expect_refusal();
     EXPECT_EQ(igd().unmaps, 0);
+    ASSERT_TRUE(mapper_->remainder());
+    EXPECT_EQ(mapper_->remainder()->lifetime, Lifetime{120});
 }
 
 TEST_F(PinholeMapperTest, SaysSoTooWhereThisBuildHasNoOtherWay) {

@@ -85,6 +85,7 @@ public:
                 .internal = request.internal,
                 .external = Endpoint::parse(external).value_or({}),
                 .lifetime = request.lifetime,
+                .granted_at = net::now(),
                 .gateway = gateway,
                 .description = request.description};
     }
