@@ -255,7 +255,7 @@ struct SharedLoop {
         settled.get_future().wait();
     }
 
-    static constexpr std::chrono::milliseconds kExitLimit{2000};
+    static constexpr std::chrono::milliseconds kExitLimit{9000}; // each has its own deadline
     const Loop loop = Loop::with_thread();
 };
 

@@ -61,6 +61,7 @@ public:
 
     // For ChannelState.
     void send(ChannelState& channel, ChannelMessage message);
+    void hand_over(ChannelState& channel, const ChannelMessage& message);
     void finish(ChannelState& channel, bool both_ways);
     void set_half_close(const ChannelState& channel);
     void update_receiving();

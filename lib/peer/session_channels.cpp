@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Channels: from numbers and events of DataChannels to the Channels that applications hold.
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "peer/session.hpp"
@@ -66,17 +65,27 @@ void Session::assign(ChannelState& channel) {
     channels_[*id] = channel.shared_from_this();
     channels.set_half_close(*id, channel.half_close);
     for (auto& message : std::exchange(channel.outbox, {})) {
-        std::ignore = channels.send(net::now(), *id, message.data, message.text);
+        hand_over(channel, message);
     }
     channel.set_buffered(channels.buffered_amount(*id));
     if (channel.closing) finish(channel, channel.both_ways);
+}
+
+// A channel with a hole would be worse than none: what was taken before it was known how long the
+// peer's messages may be.
+void Session::hand_over(ChannelState& channel, const ChannelMessage& message) {
+    auto& channels = secure_->channels();
+    const auto sent = channels.send(net::now(), *channel.id, message.data, message.text);
+    if (sent || sent.error().code == Errc::InvalidArgument) return; // closing: its end is told
+    channels.close(net::now(), *channel.id);
+    loop_.post([state = channel.shared_from_this(), error = sent.error()] { state->end(error); });
 }
 
 void Session::send(ChannelState& channel, ChannelMessage message) {
     if (over() || channel.ended() || channel.closing) return;
     if (channel.id && secure_) {
         auto& channels = secure_->channels();
-        std::ignore = channels.send(net::now(), *channel.id, message.data, message.text);
+        hand_over(channel, message);
         channel.set_buffered(channels.buffered_amount(*channel.id));
         post_pump();
     } else {
@@ -126,6 +135,10 @@ void Session::handle_event(ice::ChannelEvent event) {
     if (event.kind == Kind::Closed) {
         channels_.erase(found);
         channel->end(std::nullopt);
+    } else if (event.kind == Kind::Impossible) {
+        channels_.erase(found);
+        channel->end(Error{Errc::InvalidArgument, "the connection has fewer channels than number " +
+                                                      std::to_string(event.channel)});
     } else {
         channel->set_buffered(secure_->channels().buffered_amount(event.channel));
         channel->deliver(std::move(event));

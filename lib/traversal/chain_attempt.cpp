@@ -6,6 +6,7 @@
 
 #include "traversal/inquiry.hpp"
 #include "traversal/paths.hpp"
+#include "traversal/undo.hpp"
 
 namespace natterjack {
 
@@ -326,12 +327,9 @@ void ChainAttempt::act(const Race::Action& action) {
     }
 }
 
-// The mapper goes on to the end of the removal, whatever becomes of this attempt.
 void ChainAttempt::take_back(Stage& stage) {
     stage.granted = false;
-    std::shared_ptr<Mapper> mapper = std::move(stage.mapper);
-    auto keep = net::keep_until_done(loop_, mapper);
-    mapper->unmap(stage.mapping, net::now() + kUndoLimit, [keep](const Result<void>&) { keep(); });
+    remove_in_background(loop_, std::move(stage.mapper), stage.mapping);
 }
 
 void ChainAttempt::give_up() {

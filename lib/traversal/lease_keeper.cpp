@@ -7,6 +7,7 @@
 
 #include "net/per_loop.hpp"
 #include "net/random.hpp"
+#include "traversal/undo.hpp"
 
 namespace natterjack {
 
@@ -385,7 +386,7 @@ void LeaseKeeper::sweep_now(const Path& path, const Journal& journal,
         std::shared_ptr<Mapper> mapper = make(orphan);
         if (!mapper) continue;
         auto keep = net::keep_until_done(loop_, mapper);
-        mapper->unmap(orphan, net::now() + kUndoLimit,
+        mapper->unmap(orphan, undo_deadline(orphan),
                       [self = weak_from_this(), journal, orphan, keep](const Result<void>& gone) {
                           const bool is_gone =
                               gone.has_value() || gone.error().code == Errc::NotFound;

@@ -13,8 +13,13 @@ class Mappings::State {
 public:
     explicit State(QuestionContext parts) : context(std::move(parts)) {}
 
+    /// On the loop's turn after the last question's answer, or later: what is over goes.
+    void add(std::unique_ptr<PendingQuestion> question) {
+        std::erase_if(questions, [](const auto& each) { return each->is_over(); });
+        questions.push_back(std::move(question));
+    }
+
     QuestionContext context;
-    /// Ended ones stay until the end: they are few.
     std::list<std::unique_ptr<PendingQuestion>> questions;
 };
 
@@ -39,7 +44,7 @@ void Mappings::list(std::chrono::milliseconds deadline, ListHandler handler) {
     state_->context.loop.post(
         [state = std::weak_ptr(state_), deadline, handler = std::move(handler)] {
             if (const auto self = state.lock()) {
-                self->questions.push_back(list_mappings(self->context, deadline, handler));
+                self->add(list_mappings(self->context, deadline, handler));
             }
         });
 }
@@ -49,8 +54,7 @@ void Mappings::remove(std::uint16_t port, Transport transport, std::chrono::mill
     state_->context.loop.post(
         [state = std::weak_ptr(state_), port, transport, deadline, handler = std::move(handler)] {
             if (const auto self = state.lock()) {
-                self->questions.push_back(
-                    remove_mapping(self->context, port, transport, deadline, handler));
+                self->add(remove_mapping(self->context, port, transport, deadline, handler));
             }
         });
 }
@@ -59,7 +63,7 @@ void Mappings::external(std::chrono::milliseconds deadline, AddressHandler handl
     state_->context.loop.post(
         [state = std::weak_ptr(state_), deadline, handler = std::move(handler)] {
             if (const auto self = state.lock()) {
-                self->questions.push_back(ask_for_addresses(self->context, deadline, handler));
+                self->add(ask_for_addresses(self->context, deadline, handler));
             }
         });
 }

@@ -4,13 +4,14 @@
 #include <natterjack/opening.hpp>
 
 #include "traversal/opening_state.hpp"
+#include "traversal/undo.hpp"
 
 namespace natterjack {
 
 namespace {
 
 // A little more than a removal may take: what is waited for is the loop's own answer.
-constexpr std::chrono::milliseconds kCloseLimit = kUndoLimit + std::chrono::milliseconds(1000);
+constexpr std::chrono::milliseconds kCloseLimit = kLongestUndo + std::chrono::milliseconds(1000);
 
 } // namespace
 

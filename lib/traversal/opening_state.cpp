@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "traversal/paths.hpp"
+#include "traversal/undo.hpp"
 
 namespace natterjack {
 
@@ -273,9 +274,7 @@ void OpeningState::settle_in(Lease lease, Appraisal appraise, const Story& story
 
 // An address that is deprecated can still be asked from, one that is gone cannot; nobody waits.
 void OpeningState::close_former_pinhole(const Mapping& former) {
-    const std::shared_ptr<Mapper> mapper = std::move(lease_.mapper);
-    auto keep = net::keep_until_done(loop_, mapper);
-    mapper->unmap(former, net::now() + kUndoLimit, [keep](const Result<void>&) { keep(); });
+    remove_in_background(loop_, std::move(lease_.mapper), former);
 }
 
 void OpeningState::could_not_move(const Error& error) {
@@ -436,7 +435,7 @@ void OpeningState::close(std::function<void(Result<void>)> done) {
         better_ = {};
         lease_.mapper = lease_.make();
     }
-    lease_.mapper->unmap(lease_.mapping, net::now() + kUndoLimit, finish);
+    lease_.mapper->unmap(lease_.mapping, undo_deadline(lease_.mapping), finish);
 }
 
 void OpeningState::finish_close(const Result<void>& result) {

@@ -7,6 +7,7 @@
 #include "traversal/appraisal.hpp"
 #include "traversal/hop_trace.hpp"
 #include "traversal/inquiry.hpp"
+#include "traversal/undo.hpp"
 
 namespace natterjack {
 
@@ -208,13 +209,10 @@ void OuterSearch::note_failure(Stage& stage, const Error& error) const {
         std::chrono::duration_cast<std::chrono::milliseconds>(net::now() - question_.started);
 }
 
-// The mapper goes on to the end of the removal, whatever becomes of this search.
 void OuterSearch::take_back(Stage& stage) {
     if (!stage.mapping) return;
-    std::shared_ptr<Mapper> mapper = std::move(stage.mapper);
-    auto keep = net::keep_until_done(loop_, mapper);
-    mapper->unmap(*std::exchange(stage.mapping, std::nullopt), net::now() + kUndoLimit,
-                  [keep](const Result<void>&) { keep(); });
+    remove_in_background(loop_, std::move(stage.mapper),
+                         *std::exchange(stage.mapping, std::nullopt));
 }
 
 // A mapping that ends before a third NAT is of no use to anybody.

@@ -11,8 +11,6 @@ namespace {
 
 constexpr Lifetime kShortest{1};
 constexpr Lifetime kBriefly{60}; // is deleted at once
-/// What follows a refusal: half a dozen questions to a router that answers, but may be slow.
-constexpr Duration kSecondWay{6000};
 
 } // namespace
 
@@ -40,13 +38,13 @@ void PinholeMapper::unmap(const Mapping& mapping, TimePoint deadline,
                           std::function<void(Result<void>)> handler) {
     remainder_.reset();
     wrapped().unmap(
-        mapping, deadline,
+        mapping,
+        std::min(deadline, net::now() + kUndoLimit), // the rest of the time is for the rest
         [this, mapping, deadline, handler = std::move(handler)](const Result<void>& answer) {
             if (answer || answer.error().code != Errc::Refused || mapping.remote) {
                 return handler(answer);
             }
-            shorten(std::make_shared<Removal>(Removal{
-                mapping, std::max(deadline, net::now() + kSecondWay), handler, answer.error()}));
+            shorten(std::make_shared<Removal>(Removal{mapping, deadline, handler, answer.error()}));
         });
 }
 

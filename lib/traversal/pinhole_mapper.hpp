@@ -26,8 +26,7 @@ public:
     void check(const MappingRequest& request, TimePoint deadline,
                std::function<void(Result<Mapping>)> handler) override;
     /// Besides the errors of the other mapper:
-    /// \retval Errc::Refused  it stays open; the message says for how long. Up to six seconds after
-    ///                        the refusal, also where \a deadline is sooner.
+    /// \retval Errc::Refused  it stays open; the message says for how long
     void unmap(const Mapping& mapping, TimePoint deadline,
                std::function<void(Result<void>)> handler) override;
     [[nodiscard]] std::optional<Mapping> remainder() const override { return remainder_; }

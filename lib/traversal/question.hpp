@@ -31,6 +31,8 @@ struct QuestionContext {
 class PendingQuestion {
 public:
     virtual ~PendingQuestion() = default;
+    /// Whether the handler has been called.
+    [[nodiscard]] virtual bool is_over() const = 0;
 };
 
 using ListHandler = std::function<void(Result<Mappings::Listing, OpenFailure>)>;
@@ -74,12 +76,15 @@ public:
         start_timer_.start_at(net::now(), [this, limit] { start(limit); });
     }
 
+    [[nodiscard]] bool is_over() const override { return over_; }
+
 protected:
     virtual void ask(Inquiry::Member& member) = 0;
     virtual void finish() = 0;
 
     /// The handler may destroy this.
     void answer(Result<Found, OpenFailure> result) {
+        over_ = true;
         if (auto handler = std::exchange(handler_, nullptr)) handler(std::move(result));
     }
     /// For protocols that ask once: nobody there is known sooner than the caller's deadline.
@@ -107,6 +112,7 @@ private:
     static constexpr Duration kSilence{1000};
 
     Handler handler_;
+    bool over_ = false;
     net::Timer start_timer_;
 };
 

@@ -107,14 +107,21 @@ private:
                 inquiry_.settle(member, StoryLine::Outcome::Refused,
                                 "the gateway has no mapping for " + port_name(port_, transport_));
             } else if (found->internal.address != member.path.source) {
-                foreign_ = true;
-                inquiry_.settle(member, {Errc::Conflict,
-                                         port_name(port_, transport_) + " belongs to " +
-                                             found->internal.to_string() + " and is left alone"});
+                foreign_ = Error{Errc::Conflict, left_alone(*found)};
+                inquiry_.settle(member, *foreign_);
             } else {
                 unmap(member, to_mapping(*found));
             }
         });
+    }
+
+    [[nodiscard]] std::string left_alone(const ListedMapping& found) const {
+        const auto port = port_name(port_, transport_);
+        if (!found.internal.address.is_unspecified()) {
+            return port + " belongs to " + found.internal.to_string() + " and is left alone";
+        }
+        return port + " is listed under a name instead of an address (" + found.description +
+               "): it may be this host's or another's, and is left alone";
     }
 
     // What leads to this host comes first: where the external port is another host's, ours has
@@ -197,7 +204,7 @@ private:
             if (trouble_ && trouble_->code != Errc::NotFound) removed_.trouble = trouble_;
             answer(std::move(removed_));
         } else if (foreign_) {
-            answer(OpenFailure{conflict(), removed_.story});
+            answer(OpenFailure{*foreign_, removed_.story});
         } else {
             auto failure =
                 nobody(inquiry_, "nothing here opens ports, so there is nothing to delete");
@@ -205,15 +212,6 @@ private:
             if (trouble_) failure.error = *trouble_;
             answer(std::move(failure));
         }
-    }
-
-    [[nodiscard]] Error conflict() const {
-        for (const StoryLine& line : removed_.story) {
-            if (line.strategy == Strategy::Igd && line.outcome == StoryLine::Outcome::Refused) {
-                return {Errc::Conflict, line.message};
-            }
-        }
-        return {Errc::Conflict, port_name(port_, transport_) + " belongs to another host"};
     }
 
     Loop loop_;
@@ -224,7 +222,7 @@ private:
     Mappings::Listing removed_;
     std::vector<ListedMapping> blindly_;
     std::optional<Error> trouble_; // with deleting what is ours
-    bool foreign_ = false;
+    std::optional<Error> foreign_; // the port is another host's
     bool listed_nowhere_ = false;
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "traversal/paths.hpp"
+#include "traversal/undo.hpp"
 
 namespace natterjack {
 
@@ -95,7 +96,7 @@ StackedMapper::~StackedMapper() {
     outer_.reset();
     for (const Wish& wish : wishes_) {
         if (wish.inner && !wish.request.renew) {
-            remove_in_background(make_(wrapped().strategy(), loop_, path_), *wish.inner);
+            remove_in_background(loop_, make_(wrapped().strategy(), loop_, path_), *wish.inner);
         }
     }
 }
@@ -149,7 +150,8 @@ void StackedMapper::handle_inner(Wishes::iterator wish, Result<Mapping> answer) 
             outer.renew = old;
         } else if (auto mapper = make_(gateway_.strategy, loop_,
                                        path_beyond(path_, old.gateway, old.internal.address))) {
-            remove_in_background(std::move(mapper), old); // it leads where we are not any more
+            remove_in_background(loop_, std::move(mapper),
+                                 old); // it leads where we are not any more
         }
     }
     auto* mapper = outer_for(between.address);
@@ -177,15 +179,9 @@ void StackedMapper::finish(Wishes::iterator wish, Result<Mapping> answer) {
 
 void StackedMapper::give_back(Wishes::iterator wish, const Error& why) {
     if (!wish->request.renew) {
-        remove_in_background(make_(wrapped().strategy(), loop_, path_), *wish->inner);
+        remove_in_background(loop_, make_(wrapped().strategy(), loop_, path_), *wish->inner);
     }
     finish(wish, why);
-}
-
-void StackedMapper::remove_in_background(const std::shared_ptr<Mapper>& mapper,
-                                         const Mapping& mapping) {
-    auto keep = net::keep_until_done(loop_, mapper);
-    mapper->unmap(mapping, net::now() + kUndoLimit, [keep](const Result<void>&) { keep(); });
 }
 
 void StackedMapper::unmap(const Mapping& mapping, TimePoint deadline,

@@ -59,7 +59,6 @@ private:
     void handle_outer(Wishes::iterator wish, Result<Mapping> answer);
     void finish(Wishes::iterator wish, Result<Mapping> answer);
     void give_back(Wishes::iterator wish, const Error& why);
-    void remove_in_background(const std::shared_ptr<Mapper>& mapper, const Mapping& mapping);
     /// The outer gateway's mapper for who is known there as \a wan; null: not in this build.
     Mapper* outer_for(const IpAddress& wan);
 

@@ -728,7 +728,9 @@ TEST_F(IgdMapper, TakesBackTheOtherPortThatTheGatewayGrantedTooLate) {
 TEST_F(IgdMapper, FindsTheOtherPortThatTheGatewayGrantedWithoutAWord) {
     igd.manners.services = {{FakeIgd::kIp2, "/ctl", true}};
     igd.table = {entry(6667, {IpAddress::v4(0xC0A84D63), 6667}, "somebody"),
-                 entry(40001, {kHost, 6668}, "natterjack")};
+                 entry(40001, {kHost, 6668}, "natterjack"),
+                 entry(40002, {kHost, 6667}, "natterjack")};
+    igd.table.back().lease = request().lifetime - Lifetime(60); // another opening's
     const auto others = igd.table;
     mapper = make_igd_mapper(runner.loop(), path());
     igd.manners.hook = [&](const soap::Request& asked) -> std::optional<ScriptedResponse> {

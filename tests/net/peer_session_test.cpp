@@ -78,6 +78,51 @@ TEST(PeerSession, HasChannelsWhoseNumbersWereAgreed) {
     EXPECT_FALSE(pair.a.session->open_channel("none", {.agreed = std::uint16_t{65535}}));
 }
 
+TEST(PeerSession, LosesNothingOfWhatManyChannelsTook) {
+    PeerPair pair;
+    const std::vector<std::uint8_t> message(Channel::kMaxMessage, 'x');
+    std::vector<Channel> channels;
+    std::size_t taken = 0;
+    for (int i = 0; i < 3; ++i) {
+        channels.push_back(*pair.a.session->open_channel("bulk"));
+        for (int k = 0; k < 40; ++k) taken += channels.back().send(message) ? 1U : 0U;
+    }
+    EXPECT_EQ(taken, 120U) << "16 MiB may wait in each";
+    std::size_t heard = 0;
+    const auto listen = [&] {
+        for (auto& each : pair.b.channels) {
+            each.on_message([&](std::span<const std::uint8_t>, bool) { ++heard; });
+        }
+    };
+    ASSERT_TRUE(pair.runner.run_until([&] { return pair.b.channels.size() == 3; }));
+    listen();
+    EXPECT_TRUE(pair.runner.run_until([&] { return heard == taken; })) << heard;
+}
+
+TEST(PeerSession, TellsTheEndOfAChannelWhileTheNextOneBegins) {
+    PeerPair pair;
+    ASSERT_TRUE(pair.connect());
+    auto first = *pair.a.session->open_channel("first");
+    ASSERT_TRUE(pair.runner.run_until([&] { return !pair.b.channels.empty(); }));
+    std::optional<Channel> second;
+    bool first_closed = false;
+    bool second_closed = false;
+    first.on_peer_done([&] {
+        second.emplace(*pair.a.session->open_channel("second"));
+        second->on_closed([&](const std::optional<Error>&) { second_closed = true; });
+    });
+    first.on_closed([&](const std::optional<Error>& error) { first_closed = !error; });
+    first.finish();
+    ASSERT_TRUE(pair.runner.run_until([&] { return first_closed && pair.b.channels.size() == 2; }));
+    std::string heard;
+    pair.b.channels.back().on_message([&](std::span<const std::uint8_t> message, bool) {
+        heard.assign(message.begin(), message.end());
+    });
+    ASSERT_TRUE(second->send_text("still there"));
+    EXPECT_TRUE(pair.runner.run_until([&] { return heard == "still there"; }));
+    EXPECT_FALSE(second_closed);
+}
+
 TEST(PeerSession, EndsADirectionAtATime) {
     PeerPair pair;
     auto channel = *pair.a.session->open_channel("pipe", {.half_close = true});

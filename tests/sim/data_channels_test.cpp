@@ -37,6 +37,11 @@ protected:
 
     // Everything arrives; two seconds are more than any delayed acknowledgement.
     void settle() {
+        settle_unread();
+        read();
+    }
+
+    void settle_unread() {
         for (int i = 0; i < 200; ++i) {
             now_ += Duration(10);
             test::set_wall_clock(now_);
@@ -55,6 +60,9 @@ protected:
                 channels_->process(now_);
             }
         }
+    }
+
+    void read() {
         while (auto event = channels_->poll_event()) events_.push_back(*std::move(event));
         while (auto event = theirs_->poll_event()) {
             if (auto* const message = std::get_if<SctpAssociation::Message>(&*event)) {
@@ -202,6 +210,55 @@ TEST_F(DataChannelsTest, ClosingResetsBothDirections) {
     settle();
     EXPECT_EQ(count(Kind::Closed), 1U);
     EXPECT_EQ(*channels_->open(now_, {}), id) << "the number may be used again";
+}
+
+// Else the owner, who reads of the old one's end later, would take it for the new one's.
+TEST_F(DataChannelsTest, ANumberIsTakenUntilItsEndHasBeenRead) {
+    connect();
+    const auto id = *channels_->open(now_, {});
+    const auto agreed = *channels_->open(now_, {.open = {}, .agreed = ChannelId{4}});
+    settle();
+    for (const auto each : {id, agreed}) {
+        channels_->close(now_, each);
+        ASSERT_TRUE(theirs_->reset_stream(now_, each));
+    }
+    settle_unread();
+    EXPECT_EQ(channels_->size(), 0U);
+    EXPECT_NE(*channels_->open(now_, {}), id);
+    EXPECT_FALSE(channels_->open(now_, {.open = {}, .agreed = agreed}));
+    settle();
+    EXPECT_EQ(count(Kind::Closed), 2U);
+    EXPECT_EQ(*channels_->open(now_, {}), id);
+    EXPECT_EQ(*channels_->open(now_, {.open = {}, .agreed = agreed}), agreed);
+}
+
+TEST_F(DataChannelsTest, AnAgreedNumberThatTheConnectionDoesNotHaveIsImpossible) {
+    ours_ = *SctpAssociation::create({});
+    theirs_ = *SctpAssociation::create({.outgoing_streams = 10, .max_incoming_streams = 10});
+    channels_.emplace(*ours_, DataChannels::Config{});
+    const ChannelId last = ours_->stream_count() - 1;
+    EXPECT_EQ(*channels_->open(now_, {.open = {}, .agreed = last}), last);
+    EXPECT_EQ(*channels_->open(now_, {.open = {}, .agreed = ChannelId{2}}), 2);
+    ours_->start(now_);
+    theirs_->start(now_);
+    settle();
+    ASSERT_EQ(ours_->state(), SctpAssociation::State::Connected);
+    ASSERT_EQ(count(Kind::Impossible), 1U);
+    EXPECT_EQ(count(Kind::Open), 1U);
+    EXPECT_EQ(count(Kind::Closed), 0U);
+}
+
+TEST_F(DataChannelsTest, WhatWaitsInOneChannelTakesNoRoomFromAnother) {
+    channels_.emplace(*(ours_ = *SctpAssociation::create({})), DataChannels::Config{});
+    const Bytes message(channels_->max_message());
+    for (int i = 0; i < 3; ++i) {
+        const auto id = *channels_->open(now_, {});
+        for (std::size_t sum = 0; sum + message.size() <= DataChannels::kMaxBuffered;
+             sum += message.size()) {
+            ASSERT_TRUE(channels_->send(now_, id, message)) << "channel " << id;
+        }
+        EXPECT_EQ(channels_->send(now_, id, message).error().code, Errc::TooLarge);
+    }
 }
 
 TEST_F(DataChannelsTest, AResetOfTheirsIsAnsweredByOneOfOurs) {

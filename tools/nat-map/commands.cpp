@@ -2,7 +2,9 @@
 #include "commands.hpp"
 
 #include <csignal>
+#include <functional>
 #include <iostream>
+#include <memory>
 
 #include "keeper.hpp"
 #include "open_ports.hpp"
@@ -35,6 +37,26 @@ bool collect(OpenPorts& opening, Report& report, const std::string& verb) {
     return all;
 }
 
+/// Calls \a done when the last copy of what it returns goes.
+std::shared_ptr<void> at_the_end(std::function<void()> done) {
+    return {nullptr, [done = std::move(done)](void*) { done(); }};
+}
+
+std::string still_open(const Port& port, const natterjack::Error& error) {
+    return "cannot close " + port.name + ": " + error.message + "; it may stay " +
+           end_text((*port.outcome)->info());
+}
+
+/// Of a port through which nothing gets in. Keeps \a end until the gateway has let go of it, or
+/// not.
+void close_useless(Port& port, Report& report, const std::shared_ptr<void>& end) {
+    const natterjack::Error why{natterjack::Errc::NotFound, "nothing gets in through it"};
+    (*port.outcome)->close([&port, &report, why, end](const natterjack::Result<void>& result) {
+        report.fail(why,
+                    result ? "closed " + port.name + " again" : still_open(port, result.error()));
+    });
+}
+
 } // namespace
 
 int add(const Options& options, Runner& runner) {
@@ -49,17 +71,15 @@ int add(const Options& options, Runner& runner) {
         runner.on_interrupt({}); // too late: it is done, and said so
         runner.hush();
         collect(*opening, report, "cannot open");
+        const auto end = at_the_end([&] { runner.quit(report.print()); });
         for (Port& port : opening->ports()) {
             if (!*port.outcome) continue;
             if ((*port.outcome)->info().proof == natterjack::Proof::Refuted) {
-                (*port.outcome)->close([](const natterjack::Result<void>&) {});
-                report.fail({natterjack::Errc::NotFound, "nothing gets in through it"},
-                            "closed " + port.name + " again");
+                close_useless(port, report, end);
             } else {
                 (*port.outcome)->release(); // its lifetime is all that it needs
             }
         }
-        runner.quit(report.print());
     });
     return runner.run();
 }
@@ -97,9 +117,7 @@ int keep(const Options& options, Runner& runner) {
                     keeper.tell("closed", port.name, (*port.outcome)->info());
                 } else {
                     left_open = true;
-                    std::cerr << "nat-map: cannot close " << port.name << ": "
-                              << result.error().message << "; it may stay "
-                              << end_text((*port.outcome)->info()) << '\n';
+                    std::cerr << "nat-map: " << still_open(port, result.error()) << '\n';
                 }
                 if (--*left == 0) end();
             });

@@ -14,7 +14,7 @@ namespace tool_support {
 
 namespace {
 
-constexpr std::chrono::milliseconds kQuitLimit{2000};
+constexpr std::chrono::milliseconds kQuitLimit{9000}; // each removal has its own deadline
 constexpr guint kPatienceMs = 1000;
 constexpr const char* kClearLine = "\r\x1b[K";
 

@@ -32,7 +32,8 @@ public:
 
     /// Returns what quit() was given.
     int run();
-    /// Ends run() once no removal of a mapping is under way any more, at most two seconds later.
+    /// Ends run() once no removal of a mapping is under way any more, at most nine seconds later:
+    /// a gateway that is silent is given up after two, one that refuses may take longer.
     void quit(int exit_code);
 
 private:

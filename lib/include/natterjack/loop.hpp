@@ -33,7 +33,8 @@ public:
     /// (g_main_context_push_thread_default()), as GIO wants it.
     [[nodiscard]] static Loop on(_GMainContext* context);
     /// The loop shared by the blocking calls of this process, made at first use. When the process
-    /// exits, removals that are under way get up to two seconds to finish.
+    /// exits, removals that are under way get time to finish: two seconds, and six more where a
+    /// router refuses to delete an IPv6 pinhole and has to be asked another way.
     [[nodiscard]] static Loop shared();
 
     /// Runs \a task on the loop's thread, soon. Thread-safe; never runs it before returning.

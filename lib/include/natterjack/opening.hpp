@@ -150,8 +150,9 @@ public:
     /// OpeningInfo::also, too, and without it.
     void on_changed(ChangeHandler handler);
 
-    /// Removes the mapping and calls \a done, which may be empty, once, within two seconds, on the
-    /// loop. Errors: what the gateway said. The opening is over in any case.
+    /// Removes the mapping and calls \a done, which may be empty, once, on the loop: within two
+    /// seconds, or within eight where a router refuses to delete an IPv6 pinhole by PCP and has to
+    /// be asked another way. Errors: what the gateway said. The opening is over in any case.
     void close(std::function<void(Result<void>)> done);
     /// The same, waiting for it. Not on the loop's own thread.
     /// \retval Errc::InvalidArgument  called on the loop's thread

@@ -37,11 +37,18 @@ DataChannels::DataChannels(SctpAssociation& association, const Config& config)
     }
 }
 
+// A number is free again when the owner knows that what had it is gone.
+bool DataChannels::is_taken(ChannelId id) const {
+    return channels_.contains(id) ||
+           std::any_of(events_.begin(), events_.end(),
+                       [id](const ChannelEvent& event) { return event.channel == id; });
+}
+
 std::optional<ChannelId> DataChannels::free_id() const {
     // Before the association is up that is what we ask for: see begin().
     const std::uint32_t limit = association_.stream_count();
     for (std::uint32_t id = config_.dtls_client ? 0 : 1; id < limit; id += 2) {
-        if (!channels_.contains(static_cast<ChannelId>(id))) return static_cast<ChannelId>(id);
+        if (!is_taken(static_cast<ChannelId>(id))) return static_cast<ChannelId>(id);
     }
     return std::nullopt;
 }
@@ -56,7 +63,7 @@ Result<ChannelId> DataChannels::open(TimePoint now, ChannelOptions options) {
     const auto& text = options.open;
     if (over_ || text.label.size() > dcep::kMaxText || text.protocol.size() > dcep::kMaxText ||
         (options.agreed &&
-         (*options.agreed >= association_.stream_count() || channels_.contains(*options.agreed)))) {
+         (*options.agreed >= association_.stream_count() || is_taken(*options.agreed)))) {
         return Error{Errc::InvalidArgument,
                      "data channel: the session is over, the agreed number is taken or more than "
                      "there are, or label or protocol is too long"};
@@ -84,10 +91,11 @@ Result<void> DataChannels::send(TimePoint now, ChannelId id, ByteView message, b
         return Error{Errc::TooLarge, "message of " + std::to_string(message.size()) +
                                          " bytes: the peer takes " + std::to_string(max_message_)};
     }
-    if (buffered_ + message.size() > kMaxBuffered) {
-        return Error{Errc::TooLarge, "too much is waiting to be sent on this session"};
-    }
     auto& channel = found->second;
+    if (channel.buffered + message.size() > kMaxBuffered) {
+        return Error{Errc::TooLarge,
+                     "too much is waiting to be sent on data channel " + std::to_string(id)};
+    }
     Outgoing outgoing{ppid_of(text, message.empty()), {}, message.size()};
     if (message.empty()) {
         outgoing.data = {0}; // SCTP knows no empty messages (RFC 8831 section 6.6)
@@ -95,7 +103,6 @@ Result<void> DataChannels::send(TimePoint now, ChannelId id, ByteView message, b
         outgoing.data.assign(message.begin(), message.end());
     }
     channel.buffered += outgoing.counted;
-    buffered_ += outgoing.counted;
     channel.queue.push_back(std::move(outgoing));
     flush(now);
     return {};
@@ -149,7 +156,7 @@ void DataChannels::process(TimePoint now) {
 void DataChannels::begin() {
     for (auto& [id, channel] : channels_) {
         if (id >= association_.stream_count()) {
-            channel.ours_ended = channel.theirs_ended = true;
+            channel.impossible = channel.ours_ended = channel.theirs_ended = true;
         } else if (channel.options.agreed) {
             emit(ChannelEvent::Kind::Open, id);
         }
@@ -277,7 +284,6 @@ bool DataChannels::flush(TimePoint now, ChannelId id, Channel& channel) {
     if (taken && !*taken) return false;
     // What SCTP will never take (the association is ending) is dropped; process() tells the end.
     channel.buffered -= outgoing.counted;
-    buffered_ -= outgoing.counted;
     channel.queue.pop_front();
     return true;
 }
@@ -296,8 +302,7 @@ void DataChannels::drop_ended() {
             ++each;
             continue;
         }
-        buffered_ -= channel.buffered;
-        emit(ChannelEvent::Kind::Closed, id);
+        emit(channel.impossible ? ChannelEvent::Kind::Impossible : ChannelEvent::Kind::Closed, id);
         each = channels_.erase(each);
     }
 }

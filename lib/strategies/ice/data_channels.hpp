@@ -37,7 +37,10 @@ struct ChannelEvent {
         Open,     ///< The peer knows the channel that we made; an agreed one: it can carry.
         Message,  ///< \a data; \a text when sent as UTF-8, which is not verified.
         PeerDone, ///< The peer will send no more; see DataChannels::set_half_close().
-        Closed    ///< Gone, both ways. The number may be used again.
+        Closed,   ///< Gone, both ways. The number may be used again.
+        /// Gone before it began, with what was sent on it: the connection has fewer channels than
+        /// its number.
+        Impossible
     };
     Kind kind = Kind::Message;
     ChannelId channel = 0;
@@ -56,8 +59,7 @@ struct ChannelEvent {
 /// a pipe with half-closing see set_half_close().
 class DataChannels {
 public:
-    /// What may wait in all channels of a session together, in bytes (browsers have the same
-    /// bound).
+    /// What may wait in a channel, in bytes (browsers have the same bound).
     static constexpr std::size_t kMaxBuffered = std::size_t{16} * 1024 * 1024;
 
     struct Config {
@@ -120,9 +122,11 @@ private:
         bool reset_sent = false;
         bool ours_ended = false;
         bool theirs_ended = false;
-        bool muted = false; // close() was called: what comes is dropped
+        bool muted = false;      // close() was called: what comes is dropped
+        bool impossible = false; // see ChannelEvent
     };
 
+    [[nodiscard]] bool is_taken(ChannelId id) const;
     [[nodiscard]] std::optional<ChannelId> free_id() const;
     Channel& add(ChannelId id, ChannelOptions options);
     void begin();
@@ -139,7 +143,6 @@ private:
     SctpAssociation& association_;
     Config config_;
     std::size_t max_message_;
-    std::size_t buffered_ = 0;
     ChannelId next_served_ = 0;
     bool up_ = false; // the association is, or was
     bool over_ = false;

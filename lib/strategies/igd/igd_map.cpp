@@ -334,6 +334,7 @@ void MapOperation::linger() {
     linger_timer_.start_after(patience(), [this] {
         reclaim(*adding_);
         linger_timer_.start_after(kLastLinger - patience(), [this] {
+            adding_.reset(); // an answer from now on is too late
             const auto done = std::exchange(lingered_, nullptr); // may be the end of this
             done();
         });
@@ -348,7 +349,7 @@ void MapOperation::reclaim(std::uint16_t port) {
                                     const Result<std::vector<PortEntry>>& entries) {
         for (const PortEntry& entry : entries.value_or({})) {
             if (entry.transport == request_.transport && entry.internal == request_.internal &&
-                entry.description == request_.description) {
+                entry.description == request_.description && may_be_new(entry)) {
                 take_back(entry.external_port);
             }
         }
@@ -357,6 +358,15 @@ void MapOperation::reclaim(std::uint16_t port) {
     walk_entries(
         *service_, net::now() + kUndoLimit - patience(), [](const PortEntry&) { return false; },
         take_back_ours);
+}
+
+// Another opening of ours may lead to the same endpoint: its lease began before. Where no lease is
+// shown nobody can tell, and one too few, which its keeper makes again, is better than one for
+// ever.
+bool MapOperation::may_be_new(const PortEntry& entry) const {
+    if (entry.lease == kPermanent) return true;
+    const auto age = std::chrono::ceil<Lifetime>(net::now() - added_at_);
+    return leases_.front() != kPermanent && entry.lease + age + Lifetime(kAged) >= leases_.front();
 }
 
 void MapOperation::take_back(std::uint16_t port) {

@@ -55,6 +55,8 @@ private:
     [[nodiscard]] bool is_dead(const PortEntry& entry) const;
     [[nodiscard]] bool is_ours(const PortEntry& entry) const;
     [[nodiscard]] bool leads_to_us(const PortEntry& entry) const;
+    /// Whether this may be what add() asked for just now.
+    [[nodiscard]] bool may_be_new(const PortEntry& entry) const;
     [[nodiscard]] Mapping mapping_on(std::uint16_t port) const;
     void note(const std::string& line);
 
