@@ -18,6 +18,14 @@ Error unsafe_location(const Endpoint& responder, const std::string& location) {
                               "): only http to its own numeric address is followed"};
 }
 
+bool says_gateway(const ssdp::Response& response) {
+    constexpr std::array<std::string_view, 3> kSigns = {
+        ":InternetGatewayDevice:", ":WANIPConnection:", ":WANPPPConnection:"};
+    return std::any_of(kSigns.begin(), kSigns.end(), [&](std::string_view sign) {
+        return response.target.find(sign) != std::string::npos;
+    });
+}
+
 // A device cannot know how we number our links, so a link-local location comes without a zone.
 std::string with_zone_of(const IpAddress& responder, const std::string& location) {
     if (responder.scope_id() == 0) return location;
@@ -88,34 +96,29 @@ bool SsdpSearch::is_local(const IpAddress& address) const {
             same_network(address, settings_.source, settings_.prefix_length));
 }
 
-// A root device may be anything, so only the gateway is worth a look for being one: other hosts'
-// televisions and printers answer that search too.
-bool SsdpSearch::is_wanted(const ssdp::Response& response, bool from_gateway) const {
-    constexpr std::array<std::string_view, 3> kSigns = {
-        ":InternetGatewayDevice:", ":WANIPConnection:", ":WANPPPConnection:"};
-    const bool says_gateway = std::any_of(kSigns.begin(), kSigns.end(), [&](std::string_view sign) {
-        return response.target.find(sign) != std::string::npos;
-    });
-    return says_gateway || (from_gateway && response.target == ssdp::kRootDevice);
-}
-
 void SsdpSearch::handle_datagram(TimePoint now, const Endpoint& from, ByteView payload) {
     if (over_ || !is_local(from.address)) return;
     const auto response = ssdp::decode_response(payload);
-    const bool from_gateway = from.address == settings_.gateway;
-    if (!response || !is_wanted(*response, from_gateway)) return;
+    const bool asked = from.address == settings_.gateway;
+    // A root device may be anything, so only the gateway is worth a look for being one: other
+    // hosts' televisions and printers answer that search too.
+    if (!response ||
+        (!says_gateway(*response) && !(asked && response->target == ssdp::kRootDevice)))
+        return;
     // The answer's source port is free: some routers do not answer from 1900.
     const auto location = with_zone_of(from.address, response->location);
     const auto server = http_server_of(location);
     if (!server || server->address != from.address) {
-        if (!refusal_ || from_gateway) refusal_ = unsafe_location(from, response->location);
+        if (!refusal_ || asked) refusal_ = unsafe_location(from, response->location);
         return;
     }
     // Others cannot crowd the gateway out.
-    const auto limit = from_gateway ? kMaxDevices : kMaxDevices - kGatewayShare;
+    const auto limit = asked ? kMaxDevices : kMaxDevices - kGatewayShare;
     if (seen_.size() >= limit || !seen_.insert(location).second) return;
-    SsdpDevice device{from, *server, location, response->target, response->server, from_gateway};
-    if (from_gateway || settings_.gateway.is_unspecified()) {
+    const bool is_gateway = asked || (settings_.is_gateways && settings_.is_gateways(from.address));
+    gateway_answered_ = gateway_answered_ || (is_gateway && says_gateway(*response));
+    SsdpDevice device{from, *server, location, response->target, response->server, is_gateway};
+    if (is_gateway || settings_.gateway.is_unspecified()) {
         ready_.push_back(std::move(device));
     } else {
         held_.push_back({now + settings_.grace, std::move(device)});
@@ -132,7 +135,9 @@ void SsdpSearch::release(TimePoint now) {
 void SsdpSearch::handle_timeout(TimePoint now) {
     switch (timer_.expire(now)) {
     case RetransmitTimer::Verdict::Wait: break;
-    case RetransmitTimer::Verdict::Resend: send_all(); break;
+    case RetransmitTimer::Verdict::Resend:
+        if (!gateway_answered_) send_all();
+        break;
     case RetransmitTimer::Verdict::GiveUp: over_ = true; break;
     }
     release(now);

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <natterjack/endpoint.hpp>
@@ -31,14 +33,16 @@ struct SsdpDevice {
 /// One search on one link. Sans-IO: the caller owns sockets and time.
 ///
 /// Asks the gateway by unicast and everybody by multicast, for both versions of
-/// InternetGatewayDevice and for root devices, at 0, 100, 300 and 700 ms. The gateway's own answers
-/// are handed out at once. Another responder of the local network (a repeater, an old router behind
-/// the desk, the other half of a VRRP pair) is held back for a while, so that it does not win the
-/// race by a hair.
+/// InternetGatewayDevice and for root devices, at 0, 100, 300 and 700 ms, or until the gateway has
+/// answered. The gateway's own answers are handed out at once. Another responder of the local
+/// network (a repeater, an old router behind the desk, the other half of a VRRP pair) is held back
+/// for a while, so that it does not win the race by a hair.
 class SsdpSearch {
 public:
     struct Settings {
         IpAddress gateway; ///< Unspecified: nobody in particular.
+        /// Whether another address of the link is the gateway's, too. Empty: none is.
+        std::function<bool(const IpAddress&)> is_gateways;
         IpAddress source;
         unsigned prefix_length = 0; ///< Of the link's network: responders must belong to it.
         bool multicast = true;
@@ -50,7 +54,7 @@ public:
     /// Of these, so many are kept free for the gateway.
     static constexpr std::size_t kGatewayShare = 8;
 
-    explicit SsdpSearch(const Settings& settings) : settings_(settings) {}
+    explicit SsdpSearch(Settings settings) : settings_(std::move(settings)) {}
 
     /// Sends at once; takes answers until \a now + window, or until \a give_up_at if that is
     /// earlier.
@@ -81,7 +85,6 @@ private:
     void send_all();
     void release(TimePoint now);
     [[nodiscard]] bool is_local(const IpAddress& address) const;
-    [[nodiscard]] bool is_wanted(const ssdp::Response& response, bool from_gateway) const;
 
     Settings settings_;
     RetransmitTimer timer_;
@@ -91,6 +94,7 @@ private:
     std::deque<Held> held_; // in order of arrival, and so of release
     std::set<std::string> seen_;
     std::optional<Error> refusal_;
+    bool gateway_answered_ = false;
 };
 
 /// The numeric host and port of an http URL; everything else is refused: names, "(null)", other

@@ -114,7 +114,7 @@ struct Message {
 [[nodiscard]] std::vector<std::uint8_t> plain_address(const Endpoint& endpoint);
 
 /// MAPPED-ADDRESS alone: differs from XOR-MAPPED-ADDRESS where a gateway rewrites addresses in
-/// what passes through it (RFC 5780 section 3.5).
+/// what passes through it (RFC 5780 section 3.6).
 /// \retval as mapped_address()
 [[nodiscard]] Result<Endpoint> plain_mapped_address(const Message& message);
 /// The server's other address and port: OTHER-ADDRESS, else CHANGED-ADDRESS (RFC 5780 section 7.4).

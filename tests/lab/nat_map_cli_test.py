@@ -27,6 +27,7 @@ USAGE = {
     ("add", "6667", "tcp", "udp"): "tcp",
     ("add", "6667", "6668"): "one port",
     ("add", "6667", "--via", "upnp"): "upnp",
+    ("flow", "6667", "udp", "--to", "192.0.2.1:1", "--via", "igd"): "--via",
     ("add", "6667", "--lifetime", "0"): "--lifetime",
     ("add", "6667", "--lifetime", "4294967296"): "--lifetime",
     ("add", "6667", "--external", "70000"): "--external",

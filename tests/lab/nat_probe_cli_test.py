@@ -28,6 +28,7 @@ BAD = {  # the word at fault, and a command line with it
     "--external": ["prove", "80", "--external", "90"],
     "one PORT": ["prove", "80", "81", "--no-map", "--external", "90"],
     "SERVER": ["qualify"],
+    "--stun": ["qualify", "25.0.1.1", "--stun", "25.0.2.1"],
     "--ipv6": ["-6", "lifetime"],
     "--html": ["--html", "report.html", "hops"],
     "one family": ["serve", "127.0.0.1", "::1"],

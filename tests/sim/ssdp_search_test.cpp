@@ -180,6 +180,34 @@ TEST(SsdpSearch, TakesNothingAfterItsEnd) {
     EXPECT_TRUE(run.found.empty());
 }
 
+TEST(SsdpSearch, HandsOutAnotherAddressOfTheGatewayAtOnce) {
+    auto settings = home();
+    settings.is_gateways = [](const IpAddress& address) { return address == kRepeater; };
+    SearchRun run(settings);
+    run.answer(30ms, kRepeater, answer_of("192.168.1.2"));
+    run.run();
+    ASSERT_EQ(run.found.size(), 1U);
+    EXPECT_EQ(run.found[0].when, 30ms);
+    EXPECT_TRUE(run.found[0].device.is_gateway);
+}
+
+TEST(SsdpSearch, DoesNotRepeatItselfOnceTheGatewayHasAnswered) {
+    SearchRun run;
+    run.answer(120ms, kGateway, answer_of("192.168.1.1"));
+    run.run();
+    EXPECT_EQ(run.sent.back().when, 100ms);
+}
+
+TEST(SsdpSearch, GoesOnWhereTheGatewayIsOnlyARootDevice) {
+    SearchRun run;
+    auto root = answer_of("192.168.1.1");
+    root.target = ssdp::kRootDevice;
+    run.answer(20ms, kGateway, root);
+    run.answer(20ms, kRepeater, answer_of("192.168.1.2"));
+    run.run();
+    EXPECT_EQ(run.sent.back().when, 700ms);
+}
+
 TEST(SsdpSearch, HoldsBackWhoIsNotTheGateway) {
     SearchRun run;
     run.answer(20ms, kRepeater, answer_of("192.168.1.2"));

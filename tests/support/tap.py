@@ -33,7 +33,7 @@ class Tap:
         self._count += 1
         self._failed += not ok
         claim = " ".join(str(claim).split()).replace("#", "no. ")
-        print(f"{'ok' if ok else 'not ok'} {self._count} - {claim}", flush=True)
-        if not ok and detail:
-            for line in str(detail).splitlines():
-                print(f"# {line}", flush=True)
+        line = f"{'ok' if ok else 'not ok'} {self._count} - {claim}"
+        print(line, flush=True)
+        if not ok and detail:  # meson shows what a failed test prints there
+            print(line, detail, sep="\n", file=sys.stderr, flush=True)

@@ -122,6 +122,8 @@ void read_words(const Words& words, Options& options) {
             throw CLI::ValidationError("--via", words.via + " is not part of this build");
         }
     }
+    if (options.command == "flow" && words.via != "auto" && words.via != "pcp")
+        throw CLI::ValidationError("--via", "flow is for PCP alone, not for " + words.via);
     if (std::isnan(words.timeout)) throw CLI::ValidationError("--timeout", "not a number");
     auto& request = options.request;
     request.external_port = words.external.value_or(0);
@@ -220,16 +222,20 @@ void add_family_options(CLI::App* command, Words& words) {
 struct Row {
     std::string_view name;
     const char* help;
-    bool ports;
+    const char* ports; ///< What may be named, or null.
     bool mapping;
 };
+constexpr const char* kOnePort = "A port, then udp, tcp (the default) or both";
+constexpr const char* kManyPorts = "One port or more, then udp, tcp (the default) or both";
+constexpr const char* kFlowsPort = "A port of this host, then udp or tcp (the default)";
 constexpr std::array kCommands = {
-    Row{"add", "Open a port and leave it open for its lifetime", true, true},
-    Row{"list", "Every mapping that the gateway tells of, ours marked", false, false},
-    Row{"delete", "Close a port", true, false},
-    Row{"external", "The gateway's external address, by each protocol", false, false},
-    Row{"keep", "Open ports, renew them, report changes, close on Ctrl-C", true, true},
-    Row{"flow", "Keep the mapping of a flow that goes out, until Ctrl-C", true, false},
+    Row{"add", "Open a port and leave it open for its lifetime", kOnePort, true},
+    Row{"list", "Every mapping that the gateway tells of, ours marked", nullptr, false},
+    Row{"delete", "Close a port", kOnePort, false},
+    Row{"external", "The gateway's external address, by each protocol that tells it", nullptr,
+        false},
+    Row{"keep", "Open ports, renew them, report changes, close on Ctrl-C", kManyPorts, true},
+    Row{"flow", "Keep the mapping of a flow that goes out, until Ctrl-C", kFlowsPort, false},
 };
 
 bool is_command(std::string_view word) {
@@ -255,10 +261,8 @@ Parsed parse_command_line(int argc, char** argv) {
     for (const Row& row : kCommands) {
         auto* command = app.add_subcommand(std::string(row.name), row.help);
         command->footer(kExamples);
-        if (row.ports) {
-            command->add_option("PORT", words.ports, "A port, then udp, tcp (the default) or both")
-                ->type_name("[udp|tcp|both]")
-                ->required();
+        if (row.ports != nullptr) {
+            command->add_option("PORT", words.ports, row.ports)->type_name("")->required();
         }
         add_network_options(command, options, words);
         if (row.mapping) add_mapping_options(command, options, words);

@@ -72,11 +72,13 @@ void read_words(const Words& words, Options& options) {
     request.deadline = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
 }
 
-void add_network_options(CLI::App& app, Options& options) {
-    auto& request = options.request;
-    app.add_option("--stun", request.stun_servers, "Ask this server (may be repeated)")
+void add_server_option(CLI::App& app, Options& options) {
+    app.add_option("--stun", options.request.stun_servers, "Ask this server (may be repeated)")
         ->type_name("HOST:PORT");
-    app.add_option("--interface", request.network.interface, "Use this interface")
+}
+
+void add_network_options(CLI::App& app, Options& options) {
+    app.add_option("--interface", options.request.network.interface, "Use this interface")
         ->type_name("NAME");
     app.add_flag("--json", options.json, "One JSON object on stdout");
 }
@@ -115,7 +117,7 @@ void add_report_options(CLI::App& app, Options& options, Words& words) {
                  "Also hairpinning, packet sizes, more ports, hops and servers; about 5 seconds")
         ->excludes(quick);
     app.add_option("--map", words.map, "Open this port for the test, then close it")
-        ->type_name("PORT[/tcp]");
+        ->type_name("PORT[/udp|/tcp]");
     add_turn_option(app, options);
     app.add_option("--expect", words.expect, "Exit with 5 unless the report says so")
         ->type_name("KEY=VALUE,...");
@@ -157,6 +159,7 @@ Parsed parse_command_line(int argc, char** argv) {
     app.require_subcommand(0, 1);
     Options options;
     Words words;
+    add_server_option(app, options);
     add_network_options(app, options);
     add_scope_options(app, options, words);
     add_report_options(app, options, words);
@@ -167,6 +170,7 @@ Parsed parse_command_line(int argc, char** argv) {
                 ->type_name("...")
                 ->required(command.must_have_one);
         }
+        if (command.network && command.name != "qualify") add_server_option(*sub, options);
         if (command.network) add_network_options(*sub, options);
         if (command.report) add_scope_options(*sub, options, words);
         if (command.name == "prove") add_prove_options(*sub, options);

@@ -76,7 +76,9 @@ int show(const Options& options, const std::list<Port>& ports) {
     int exit_code = OpenOrGood;
     auto all = nlohmann::ordered_json::array();
     for (const Port& port : ports) {
-        if (exit_code == OpenOrGood) exit_code = port.exit_code;
+        // What nobody could try says less than what was refuted.
+        const bool says_less = exit_code == OpenOrGood || exit_code == Inconclusive;
+        if (says_less && port.exit_code != OpenOrGood) exit_code = port.exit_code;
         all.push_back(port.row);
     }
     if (options.json) {

@@ -17,7 +17,7 @@
 
 namespace natterjack {
 
-/// What a channel is like; fixed for its life (RFC 8831 section 6.1).
+/// What a channel is like; fixed for its life (RFC 8831 section 6.4).
 struct ChannelOptions {
     bool ordered = true; ///< False: messages are handed over as they arrive.
     /// Give a message up after so many retransmissions; 0: it is sent once. Empty, as \a

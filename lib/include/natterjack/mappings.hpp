@@ -76,9 +76,10 @@ public:
     /// opened, else the external port; and our pinholes for it. Never deletes an entry that leads
     /// to another host. Answers with what was deleted; the story tells what else there is.
     /// Besides the errors of list():
-    /// \retval Errc::NotFound  nobody here has such a mapping, or nothing here opens ports
+    /// \retval Errc::NotFound  nothing here opens ports, or lets know what it has
     /// \retval Errc::Conflict  it leads to another host
-    /// \retval Errc::Refused   the gateway said no
+    /// \retval Errc::Refused   the gateway said no, or has no such mapping
+    /// NAT-PMP alone cannot tell whether there was a mapping: what it accepts counts as deleted.
     void remove(std::uint16_t port, Transport transport, std::chrono::milliseconds deadline,
                 std::function<void(Result<Listing, OpenFailure>)> handler);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// \brief Everything that applications use.
+/// \brief Everything of libnatterjack. Sessions with peers: natterjack/peer_session.hpp, of
+/// libnatterjack-ice.
 #pragma once
 
 #include <natterjack/endpoint.hpp>

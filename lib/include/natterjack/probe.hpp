@@ -35,7 +35,8 @@ struct ProbeRequest {
     /// Ports to map for the test, to try from outside and to unmap again; empty: nothing is changed
     /// anywhere.
     std::vector<Port> map{};
-    /// As OpenRequest::turn_servers: for these, and to see what an unasked connection meets.
+    /// As OpenRequest::turn_servers, for \a map. What a TCP connection meets that nobody asked for
+    /// is looked at through those named here only.
     std::vector<std::string> turn_servers{};
     int port_samples = 8; ///< Sockets that show how ports are chosen, 2 to 64.
     int hops = 4;         ///< How far to look for routers towards a server, 1 to 30.
@@ -54,6 +55,7 @@ struct ProbeRequest {
 ///
 /// \retval Errc::InvalidArgument  a server's name cannot be one, or an option contradicts
 /// \retval Errc::Malformed        `servers.conf` cannot be read (detail: the line)
+/// \retval Errc::TooLarge         ... as it is too long, or names too many servers; or the request
 /// \retval Errc::NoNetwork        this host has no address or no route to anywhere
 [[nodiscard]] NATTERJACK_API Attempt probe(const Loop& loop, ProbeRequest request,
                                            std::function<void(Result<ProbeReport>)> handler,

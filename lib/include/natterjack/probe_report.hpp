@@ -67,7 +67,7 @@ enum class PortPattern : std::uint8_t {
     Random      ///< Anywhere.
 };
 
-/// Whether a gateway rewrites addresses inside STUN messages (RFC 5780 section 3.5).
+/// Whether a gateway rewrites addresses inside STUN messages (RFC 5780 section 3.6).
 enum class AddressRewriting : std::uint8_t { Unknown, None, Rewrites };
 
 /// What happens to a connection from outside that nobody asked for (RFC 5382 section 4.3).

@@ -47,6 +47,7 @@ struct ProofReport {
 ///
 /// \retval Errc::InvalidArgument  the port, the deadline or a server's name cannot be one
 /// \retval Errc::Malformed        `servers.conf` cannot be read (detail: the line)
+/// \retval Errc::TooLarge         ... as it is too long, or names too many servers; or the request
 /// \retval Errc::NoNetwork        this host has no way out of that kind
 [[nodiscard]] NATTERJACK_API Attempt prove(const Loop& loop, ProveRequest request,
                                            std::function<void(Result<ProofReport>)> handler);

@@ -68,8 +68,9 @@ struct OpenRequest {
     std::vector<std::string> stun_servers{};
     /// Have the opening tried from outside: OpeningInfo::proof is then more than a claim, where a
     /// server can be found that does it. For UDP a STUN server that answers to another port than
-    /// the one that asked (RFC 5780), or a TURN server; for TCP a TURN server that makes
-    /// connections (RFC 6062).
+    /// the one that asked (RFC 5780), or a TURN server; for TCP `nat-probe serve`, which proves but
+    /// never refutes, or a TURN server that makes connections (RFC 6062). Of each kind the first
+    /// four are asked.
     ///
     /// The library listens on \a port itself while it tries, so open() comes before the application
     /// binds a UDP port. A TCP port may be in use: then a connection is made, and nothing is sent
@@ -121,6 +122,8 @@ private:
 ///
 /// Errors of open(), besides those of the strategies:
 /// \retval Errc::InvalidArgument  the request names no port, an unknown interface, ...
+/// \retval Errc::Malformed        `servers.conf` cannot be read (detail: the line)
+/// \retval Errc::TooLarge         ... as it is too long, or names too many servers; or the request
 /// \retval Errc::NoNetwork        this host has no default route (or not the one that was named)
 /// \retval Errc::NotFound         nothing here opens ports
 /// \retval Errc::Refused          a gateway answered and said no

@@ -6,6 +6,7 @@
 
 #include "net/follow_deadline.hpp"
 #include "net/loop.hpp"
+#include "net/network.hpp"
 #include "net/udp_socket.hpp"
 #include "proto/ssdp_search.hpp"
 
@@ -19,8 +20,17 @@ using namespace std::chrono_literals;
 constexpr Duration kDescriptionLimit = 2000ms;
 constexpr Duration kStatusLimit = 1000ms;
 
+// By IPv6 a router is asked at its link-local address and answers from a global one.
+bool is_gateways(const Path& path, const IpAddress& address) {
+    if (address == path.gateway) return true;
+    if (address.is_v4()) return false;
+    const auto hardware = net::hardware_address_of(path.gateway, path.interface);
+    return !hardware.empty() && hardware == net::hardware_address_of(address, path.interface);
+}
+
 SsdpSearch::Settings settings_of(const Path& path) {
     SsdpSearch::Settings settings;
+    settings.is_gateways = [path](const IpAddress& address) { return is_gateways(path, address); };
     settings.gateway = path.gateway;
     settings.source = path.source;
     settings.prefix_length = path.prefix_length;
@@ -142,9 +152,9 @@ void IgdDiscovery::State::start() {
 void IgdDiscovery::State::fetch_remembered() {
     if (!path_.memory || path_.memory->location.empty()) return;
     const auto server = http_server_of(path_.memory->location);
-    if (!server || server->address != path_.gateway) return;
+    if (!server || !is_gateways(path_, server->address)) return;
     SsdpDevice device;
-    device.responder = {path_.gateway, ssdp::kPort};
+    device.responder = {server->address, ssdp::kPort};
     device.server = *server;
     device.location = path_.memory->location;
     device.is_gateway = true;
