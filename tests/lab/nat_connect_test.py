@@ -413,7 +413,7 @@ def without_streams():
 def hung_up():
     """SIGHUP ends it, but not where nohup had it ignored: how many pings it still got."""
     out = {}
-    for name, before in [("as usual", None),
+    for name, before in [("as usual", lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)),
                          ("nohup", lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))]:
         ours = start(["--ping", "--count", "4"], preexec_fn=before)
         ours.wait_for("ping")
