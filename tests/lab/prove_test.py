@@ -69,7 +69,8 @@ def forwarded():
 
 def by_own_server():
     with own_server.served("NATLAB_OUTSIDE"):
-        out = {"closed": as_it_is("--stun", os.environ["NATLAB_OUTSIDE"])}
+        out = {"closed": as_it_is("--stun", os.environ["NATLAB_OUTSIDE"]),
+               "other order": prove(f"{PORT}/tcp", f"{PORT}/udp", "--no-map", "--stun", os.environ["NATLAB_OUTSIDE"])}
         forward(PORT)
         out["open"] = as_it_is("--stun", os.environ["NATLAB_OUTSIDE"])
     return out
@@ -129,6 +130,7 @@ if __name__ == "__main__":
         seen = own.result()
         t.equal([seen["open"]["status"], seen["open"]["proofs"]], [0, ["proved", "proved"]], "by a server of ours: proved")
         t.equal(seen["closed"]["proofs"], ["refuted", "claimed"], "closed: it refutes UDP, and TCP not, for it may be at fault itself")
+        t.equal([seen["closed"]["status"], seen["other order"]["status"]], [1, 1], "... which the exit status says, in whatever order they are")
 
         seen = newer.result()
         t.equal(seen["rules left"], 0, "IPv6: the pinholes are gone when nat-map has ended")
