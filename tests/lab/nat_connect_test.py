@@ -164,7 +164,7 @@ def echo_until_eof(connection):
 
 
 def ask(port, data):
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=3 * PATIENCE) as client:  # the answer comes after the last byte
         threading.Thread(target=lambda: (client.sendall(data), client.shutdown(socket.SHUT_WR)),
                          daemon=True).start()
         answer = b""
