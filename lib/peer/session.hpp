@@ -61,7 +61,6 @@ public:
 
     // For ChannelState.
     void send(ChannelState& channel, ChannelMessage message);
-    void hand_over(ChannelState& channel, const ChannelMessage& message);
     void finish(ChannelState& channel, bool both_ways);
     void set_half_close(const ChannelState& channel);
     void update_receiving();
@@ -108,6 +107,7 @@ private:
     void take_incoming(ice::ChannelId id);
     void note_progress();
     void assign(ChannelState& channel);
+    void hand_over(ChannelState& channel, const ChannelMessage& message);
     void post_pump();
 
     void set_state(PeerState state, std::optional<Error> error = std::nullopt);

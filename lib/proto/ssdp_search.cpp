@@ -99,12 +99,12 @@ bool SsdpSearch::is_local(const IpAddress& address) const {
 void SsdpSearch::handle_datagram(TimePoint now, const Endpoint& from, ByteView payload) {
     if (over_ || !is_local(from.address)) return;
     const auto response = ssdp::decode_response(payload);
-    const bool asked = from.address == settings_.gateway;
+    if (!response) return;
     // A root device may be anything, so only the gateway is worth a look for being one: other
     // hosts' televisions and printers answer that search too.
-    if (!response ||
-        (!says_gateway(*response) && !(asked && response->target == ssdp::kRootDevice)))
-        return;
+    const bool asked = from.address == settings_.gateway;
+    const bool is_named = says_gateway(*response);
+    if (!is_named && !(asked && response->target == ssdp::kRootDevice)) return;
     // The answer's source port is free: some routers do not answer from 1900.
     const auto location = with_zone_of(from.address, response->location);
     const auto server = http_server_of(location);
@@ -116,7 +116,7 @@ void SsdpSearch::handle_datagram(TimePoint now, const Endpoint& from, ByteView p
     const auto limit = asked ? kMaxDevices : kMaxDevices - kGatewayShare;
     if (seen_.size() >= limit || !seen_.insert(location).second) return;
     const bool is_gateway = asked || (settings_.is_gateways && settings_.is_gateways(from.address));
-    gateway_answered_ = gateway_answered_ || (is_gateway && says_gateway(*response));
+    gateway_answered_ = gateway_answered_ || (is_gateway && is_named);
     SsdpDevice device{from, *server, location, response->target, response->server, is_gateway};
     if (is_gateway || settings_.gateway.is_unspecified()) {
         ready_.push_back(std::move(device));

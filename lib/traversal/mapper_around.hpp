@@ -12,7 +12,7 @@
 
 namespace natterjack {
 
-/// Passes on all but check() and unmap(). Owns the other mapper.
+/// Passes on all but check(), unmap() and what that leaves: remainder(). Owns the other mapper.
 class MapperAround : public Mapper {
 public:
     [[nodiscard]] Strategy strategy() const override { return inner_->strategy(); }

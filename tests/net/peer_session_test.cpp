@@ -89,13 +89,10 @@ TEST(PeerSession, LosesNothingOfWhatManyChannelsTook) {
     }
     EXPECT_EQ(taken, 120U) << "16 MiB may wait in each";
     std::size_t heard = 0;
-    const auto listen = [&] {
-        for (auto& each : pair.b.channels) {
-            each.on_message([&](std::span<const std::uint8_t>, bool) { ++heard; });
-        }
-    };
     ASSERT_TRUE(pair.runner.run_until([&] { return pair.b.channels.size() == 3; }));
-    listen();
+    for (auto& each : pair.b.channels) {
+        each.on_message([&](std::span<const std::uint8_t>, bool) { ++heard; });
+    }
     EXPECT_TRUE(pair.runner.run_until([&] { return heard == taken; })) << heard;
 }
 

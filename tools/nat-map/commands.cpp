@@ -96,30 +96,23 @@ int keep(const Options& options, Runner& runner) {
         closing = true;
         keeper.stopping();
         opening->cancel(); // what is not open yet shall not be
-        std::size_t pending = 0;
-        const auto end = [&, exit_code] {
+        const auto end = at_the_end([&, exit_code] {
             int code = exit_code;
             if (code == tool_support::kDone && !tool_support::written("nat-map"))
                 code = tool_support::kInternal;
             if (code == tool_support::kDone && left_open) code = tool_support::kRefused;
             over = code;
             keeper.when_idle([&runner, code] { runner.quit(code); });
-        };
-        for (Port& port : opening->ports()) {
-            if (port.outcome && *port.outcome) ++pending;
-        }
-        if (pending == 0) return end();
-        auto left = std::make_shared<std::size_t>(pending);
+        });
         for (Port& port : opening->ports()) {
             if (!port.outcome || !*port.outcome) continue;
-            (*port.outcome)->close([&, left, end](const natterjack::Result<void>& result) {
+            (*port.outcome)->close([&, end](const natterjack::Result<void>& result) {
                 if (result) {
                     keeper.tell("closed", port.name, (*port.outcome)->info());
                 } else {
                     left_open = true;
                     std::cerr << "nat-map: " << still_open(port, result.error()) << '\n';
                 }
-                if (--*left == 0) end();
             });
         }
     };

@@ -122,8 +122,6 @@ void read_words(const Words& words, Options& options) {
             throw CLI::ValidationError("--via", words.via + " is not part of this build");
         }
     }
-    if (options.command == "flow" && words.via != "auto" && words.via != "pcp")
-        throw CLI::ValidationError("--via", "flow is for PCP alone, not for " + words.via);
     if (std::isnan(words.timeout)) throw CLI::ValidationError("--timeout", "not a number");
     auto& request = options.request;
     request.external_port = words.external.value_or(0);
@@ -139,10 +137,17 @@ void read_words(const Words& words, Options& options) {
     if (!words.source.empty()) request.network.source = read_address("--source", words.source);
 }
 
-void add_network_options(CLI::App* command, Options& options, Words& words) {
+using Choices = std::initializer_list<const char*>;
+constexpr Choices kProtocols = {"auto", "igd", "pcp", "nat-pmp", "direct"};
+constexpr Choices kFlowsProtocols = {"auto", "pcp"};
+
+void add_via_option(CLI::App* command, Words& words, Choices choices) {
     command->add_option("--via", words.via, "Use only this protocol")
-        ->check(CLI::IsMember({"auto", "igd", "pcp", "nat-pmp", "direct"}))
+        ->check(CLI::IsMember(choices))
         ->capture_default_str();
+}
+
+void add_network_options(CLI::App* command, Options& options, Words& words) {
     command->add_option("--gateway", words.gateway, "Ask this gateway, default route or not")
         ->type_name("ADDR");
     command->add_option("--interface", options.request.network.interface, "Use this interface")
@@ -264,6 +269,7 @@ Parsed parse_command_line(int argc, char** argv) {
         if (row.ports != nullptr) {
             command->add_option("PORT", words.ports, row.ports)->type_name("")->required();
         }
+        add_via_option(command, words, row.name == "flow" ? kFlowsProtocols : kProtocols);
         add_network_options(command, options, words);
         if (row.mapping) add_mapping_options(command, options, words);
         if (row.name == "keep") add_keep_options(command, options, words);
