@@ -66,7 +66,15 @@ async function take(message) {
 async function opened(label) {
     await when(pc, "datachannel", () => label in channels);
     await when(channels[label], "open", () => channels[label].readyState == "open");
+    // Chromium calls a channel of the peer's open before it can send, and drops what a page sends so
+    // early ("Send failed INVALID_STATE" is all it says, in its log). Its statistics know better.
+    while (!await isReady(channels[label])) await new Promise(done => setTimeout(done, 1));
     return channels[label];
+}
+async function isReady(channel) {
+    const stats = [...(await pc.getStats()).values()];
+    return stats.some(each => each.type == "data-channel" && each.dataChannelIdentifier == channel.id &&
+                              each.state == "open");
 }
 async function answers(channel, messages) { // what comes back for them
     channel.seen = [];

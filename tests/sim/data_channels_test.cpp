@@ -261,6 +261,25 @@ TEST_F(DataChannelsTest, WhatWaitsInOneChannelTakesNoRoomFromAnother) {
     }
 }
 
+// Browsers' SCTP acknowledges a lone message after 200 ms (RFC 9260 section 6.2 allows 500).
+TEST_F(DataChannelsTest, ALateAcknowledgementIsNotTakenForALoss) {
+    connect();
+    const auto id = *channels_->open(now_, {});
+    settle();
+    ASSERT_TRUE(channels_->send(now_, id, bytes("lone")));
+    const auto sent_within = [&](Duration time) {
+        int out = 0;
+        for (const auto end = now_ + time; now_ < end; now_ += Duration(10)) {
+            test::set_wall_clock(now_);
+            ours_->handle_timeout(now_);
+            while (ours_->poll_transmit()) ++out;
+        }
+        return out;
+    };
+    EXPECT_EQ(sent_within(Duration(300)), 1);
+    EXPECT_EQ(sent_within(Duration(300)), 1) << "lost: sent again";
+}
+
 TEST_F(DataChannelsTest, AResetOfTheirsIsAnsweredByOneOfOurs) {
     connect();
     say(1, 50, dcep::encode(dcep::Open{}));

@@ -50,6 +50,7 @@ public:
     }
 
     void send(const std::string& line) override {
+        if (we_offer_) take_long_lines(); // whoever sees our line may answer at once
         if (terminal_ || isatty(STDERR_FILENO) != 0) {
             std::cerr << (we_offer_ ? "Give this line to the peer, who runs `nat-connect answer`:\n"
                                     : "Give this line to the peer:\n")
@@ -77,10 +78,14 @@ public:
     }
 
 private:
+    void take_long_lines() {
+        if (terminal_ && !mode_) mode_ = std::make_unique<LongLines>(terminal_.get());
+    }
+
     void ask(const char* text) {
+        take_long_lines();
         if (terminal_) std::cerr << text << std::endl;
         lines_ = LineSplitter();
-        if (terminal_) mode_ = std::make_unique<LongLines>(terminal_.get());
         // One byte at a time: what follows the line belongs to the pipe.
         reader_ = std::make_unique<FdReader>(
             duplicate(terminal_ ? terminal_.get() : input_.get()),
