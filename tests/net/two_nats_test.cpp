@@ -133,6 +133,16 @@ TEST_F(TwoNats, SaysWhatStandsInTheWayWhenTheOuterOneGivesNothing) {
     EXPECT_EQ(inner.size(), 0U);
 }
 
+TEST_F(TwoNats, WaitsForAnOuterRouterThatHasShownItself) {
+    const Gateway inner(runner_.loop(), {}, Strategy::Pcp, routers_.wan());
+    const Gateway outer(runner_.loop(), routers_.place(), Strategy::Igd, OuterRouter::kPublic);
+    outer.igd->manners.ssdp_delay = Duration(800);
+    open();
+    EXPECT_EQ(info().reach, Reach::Anyone);
+    close();
+    EXPECT_EQ(outer.size(), 0U);
+}
+
 TEST_F(TwoNats, TellsTheOuterOnesRefusal) {
     const Gateway inner(runner_.loop(), {}, Strategy::Pcp, routers_.wan());
     const Gateway outer(runner_.loop(), routers_.place(), Strategy::Pcp, OuterRouter::kPublic);
