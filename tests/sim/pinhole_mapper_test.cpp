@@ -99,9 +99,29 @@ TEST_F(PinholeMapperTest, DoesNotBelieveThatTheOtherTableIsTheSame) {
     expect_refusal();
 }
 
+TEST_F(PinholeMapperTest, LooksTwiceForARouterThatMayBeBusy) {
+    unmap();
+    refuse_and_shorten();
+    fire(igd().map, Error{Errc::Timeout, "nobody answered"});
+    EXPECT_FALSE(answer_);
+    fire(igd().map, house_.grant(Strategy::Igd, "192.168.1.2:6667"));
+    fire(igd().unmap, Result<void>());
+    fire(pcp().unmap, Result<void>());
+    EXPECT_TRUE(answer_ && *answer_);
+}
+
+TEST_F(PinholeMapperTest, TakesNoForAnAnswer) {
+    unmap();
+    refuse_and_shorten();
+    fire(igd().map, Error{Errc::Refused, "pinholes are not allowed"});
+    expect_refusal();
+    EXPECT_EQ(igd().maps, 1);
+}
+
 TEST_F(PinholeMapperTest, SaysForHowLongItStaysWhereThereIsNoOtherWay) {
     unmap();
     refuse_and_shorten();
+    fire(igd().map, Error{Errc::Timeout, "nobody answered"});
     fire(igd().map, Error{Errc::Timeout, "nobody answered"});
     expect_refusal();
     EXPECT_EQ(igd().unmaps, 0);
