@@ -11,6 +11,7 @@ namespace natterjack {
 namespace {
 
 constexpr RetransmitTimer::Policy kSchedule{.first_wait = Duration(100), .max_sends = 4};
+constexpr Duration kNextLook{10}; // a neighbour answers the kernel within a millisecond or two
 
 Error unsafe_location(const Endpoint& responder, const std::string& location) {
     return {Errc::Unsafe, "the device at " + responder.address.to_string() +
@@ -63,7 +64,7 @@ void SsdpSearch::start(TimePoint now, TimePoint give_up_at) {
     timer_ = RetransmitTimer(kSchedule);
     timer_.start(now, std::min(now + settings_.window, give_up_at));
     over_ = false;
-    send_all();
+    send_all(false);
 }
 
 void SsdpSearch::stop() {
@@ -73,7 +74,12 @@ void SsdpSearch::stop() {
     over_ = true;
 }
 
-void SsdpSearch::send_all() {
+void SsdpSearch::send_all(bool again) {
+    if (settings_.modest && !again && !settings_.gateway.is_unspecified()) {
+        outbox_.push_back({{settings_.gateway, ssdp::kPort},
+                           ssdp::encode(ssdp::Search{std::string(ssdp::kGateway1)})});
+        return;
+    }
     for (const auto target : {ssdp::kGateway1, ssdp::kGateway2, ssdp::kRootDevice}) {
         const auto payload = ssdp::encode(ssdp::Search{std::string(target)});
         if (!settings_.gateway.is_unspecified()) {
@@ -83,9 +89,9 @@ void SsdpSearch::send_all() {
         if (settings_.source.is_v4()) {
             outbox_.push_back({{ssdp::kGroup, ssdp::kPort}, payload});
         } else {
-            for (const bool site_local : {false, true}) {
-                outbox_.push_back({{ssdp::group_v6(site_local), ssdp::kPort}, payload});
-            }
+            outbox_.push_back({{ssdp::group_v6(false), ssdp::kPort}, payload});
+            // Who is in that group is in the other one, too, but for a few.
+            if (again) outbox_.push_back({{ssdp::group_v6(true), ssdp::kPort}, payload});
         }
     }
 }
@@ -121,7 +127,38 @@ void SsdpSearch::handle_datagram(TimePoint now, const Endpoint& from, ByteView p
     if (is_gateway || settings_.gateway.is_unspecified()) {
         ready_.push_back(std::move(device));
     } else {
-        held_.push_back({now + settings_.grace, std::move(device)});
+        hold_back(now, std::move(device));
+    }
+}
+
+// By IPv6 it may be the gateway, of whose address here the kernel has not learned the hardware yet.
+// To send there makes it.
+void SsdpSearch::hold_back(TimePoint now, SsdpDevice device) {
+    if (looks_again()) {
+        outbox_.push_back({{device.responder.address, ssdp::kPort},
+                           ssdp::encode(ssdp::Search{std::string(ssdp::kGateway2)})});
+        next_look_ = now + kNextLook;
+    }
+    held_.push_back({now + settings_.grace, std::move(device)});
+}
+
+bool SsdpSearch::looks_again() const {
+    return settings_.is_gateways && !settings_.source.is_v4();
+}
+
+void SsdpSearch::look_again(TimePoint now) {
+    if (!looks_again() || held_.empty() || now < next_look_) return;
+    next_look_ = now + kNextLook;
+    for (auto each = held_.begin(); each != held_.end();) {
+        auto& device = each->device;
+        device.is_gateway = settings_.is_gateways(device.responder.address);
+        if (!device.is_gateway) {
+            ++each;
+            continue;
+        }
+        gateway_answered_ = true;
+        ready_.push_back(std::move(device));
+        each = held_.erase(each);
     }
 }
 
@@ -133,10 +170,11 @@ void SsdpSearch::release(TimePoint now) {
 }
 
 void SsdpSearch::handle_timeout(TimePoint now) {
+    look_again(now);
     switch (timer_.expire(now)) {
     case RetransmitTimer::Verdict::Wait: break;
     case RetransmitTimer::Verdict::Resend:
-        if (!gateway_answered_) send_all();
+        if (!gateway_answered_) send_all(true);
         break;
     case RetransmitTimer::Verdict::GiveUp: over_ = true; break;
     }
@@ -160,8 +198,10 @@ std::optional<SsdpDevice> SsdpSearch::poll_device() {
 std::optional<TimePoint> SsdpSearch::deadline() const {
     if (over_) return std::nullopt;
     auto next = timer_.deadline();
-    if (!held_.empty() && (!next || held_.front().until < *next)) next = held_.front().until;
-    return next;
+    if (held_.empty()) return next;
+    const auto held = looks_again() ? std::min(next_look_, held_.front().until)
+                                    : held_.front().until;
+    return next ? std::min(*next, held) : held;
 }
 
 } // namespace natterjack

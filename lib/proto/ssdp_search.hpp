@@ -36,7 +36,8 @@ struct SsdpDevice {
 /// InternetGatewayDevice and for root devices, at 0, 100, 300 and 700 ms, or until the gateway has
 /// answered. The gateway's own answers are handed out at once. Another responder of the local
 /// network (a repeater, an old router behind the desk, the other half of a VRRP pair) is held back
-/// for a while, so that it does not win the race by a hair.
+/// for a while, so that it does not win the race by a hair. By IPv6 it is looked at again and again
+/// meanwhile: the gateway is asked at its link-local address and answers from a global one.
 class SsdpSearch {
 public:
     struct Settings {
@@ -46,6 +47,10 @@ public:
         IpAddress source;
         unsigned prefix_length = 0; ///< Of the link's network: responders must belong to it.
         bool multicast = true;
+        /// Asks only the gateway and for one target at first, because its answer is needed only if
+        /// it is not where it was: a small router reads one question after the other, and before
+        /// it serves its description.
+        bool modest = false;
         Duration window{1000}; ///< How long answers are taken: MX is 1 s.
         Duration grace{250};   ///< How long another responder is held back.
     };
@@ -82,7 +87,10 @@ private:
         SsdpDevice device;
     };
 
-    void send_all();
+    void send_all(bool again);
+    void hold_back(TimePoint now, SsdpDevice device);
+    void look_again(TimePoint now);
+    [[nodiscard]] bool looks_again() const;
     void release(TimePoint now);
     [[nodiscard]] bool is_local(const IpAddress& address) const;
 
@@ -92,6 +100,7 @@ private:
     std::deque<Datagram> outbox_;
     std::deque<SsdpDevice> ready_;
     std::deque<Held> held_; // in order of arrival, and so of release
+    TimePoint next_look_;   // at them
     std::set<std::string> seen_;
     std::optional<Error> refusal_;
     bool gateway_answered_ = false;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <array>
 #include <set>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -133,6 +135,21 @@ TEST(SsdpSearch, SendsNoMulticastWhereTheLinkHasNone) {
     for (const auto& sent : run.sent) EXPECT_EQ(sent.datagram.to.address, kGateway);
 }
 
+TEST(SsdpSearch, TroublesAKnownGatewayWithOneQuestionAtFirst) {
+    auto settings = home();
+    settings.modest = true;
+    SearchRun run(settings);
+    run.run();
+    EXPECT_EQ(run.sent.front().datagram.to, (Endpoint{kGateway, ssdp::kPort}));
+    EXPECT_EQ(std::count_if(run.sent.begin(), run.sent.end(),
+                            [](const auto& each) { return each.when == 0ms; }),
+              1);
+    EXPECT_EQ(std::count_if(run.sent.begin(), run.sent.end(),
+                            [](const auto& each) { return each.when == 100ms; }),
+              6)
+        << "it may be another one by now";
+}
+
 TEST(SsdpSearch, AsksOnlyTheGroupWhereNoGatewayIsKnown) {
     auto settings = home();
     settings.gateway = {};
@@ -189,6 +206,39 @@ TEST(SsdpSearch, HandsOutAnotherAddressOfTheGatewayAtOnce) {
     ASSERT_EQ(run.found.size(), 1U);
     EXPECT_EQ(run.found[0].when, 30ms);
     EXPECT_TRUE(run.found[0].device.is_gateway);
+}
+
+// The kernel knows the hardware address of a neighbour only once something is sent there.
+TEST(SsdpSearch, KnowsTheGatewayByItsOtherAddressOnceTheKernelDoes) {
+    const auto global = *IpAddress::parse("2001:db8::1");
+    bool learned = false;
+    SsdpSearch::Settings settings;
+    settings.gateway = *IpAddress::parse("fe80::1");
+    settings.source = *IpAddress::parse("2001:db8::64");
+    settings.prefix_length = 64;
+    settings.is_gateways = [&](const IpAddress&) { return std::exchange(learned, true); };
+    SearchRun run(settings);
+    run.answer(30ms, global, answer_of("[2001:db8::1]"));
+    run.run();
+    ASSERT_EQ(run.found.size(), 1U);
+    EXPECT_EQ(run.found[0].when, 40ms);
+    EXPECT_TRUE(run.found[0].device.is_gateway);
+    EXPECT_EQ(run.sent.back().datagram.to.address, global);
+    EXPECT_EQ(run.sent.back().when, 30ms) << "no repeats after the gateway's answer";
+}
+
+TEST(SsdpSearch, HoldsBackAnIpv6StrangerAllTheSame) {
+    SsdpSearch::Settings settings;
+    settings.gateway = *IpAddress::parse("fe80::1");
+    settings.source = *IpAddress::parse("2001:db8::64");
+    settings.prefix_length = 64;
+    settings.is_gateways = [](const IpAddress&) { return false; };
+    SearchRun run(settings);
+    run.answer(30ms, *IpAddress::parse("2001:db8::1"), answer_of("[2001:db8::1]"));
+    run.run();
+    ASSERT_EQ(run.found.size(), 1U);
+    EXPECT_EQ(run.found[0].when, 280ms);
+    EXPECT_FALSE(run.found[0].device.is_gateway);
 }
 
 TEST(SsdpSearch, DoesNotRepeatItselfOnceTheGatewayHasAnswered) {

@@ -35,6 +35,7 @@ SsdpSearch::Settings settings_of(const Path& path) {
     settings.source = path.source;
     settings.prefix_length = path.prefix_length;
     settings.multicast = path.multicast;
+    settings.modest = path.memory && !path.memory->location.empty();
     return settings;
 }
 
