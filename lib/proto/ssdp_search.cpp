@@ -11,7 +11,9 @@ namespace natterjack {
 namespace {
 
 constexpr RetransmitTimer::Policy kSchedule{.first_wait = Duration(100), .max_sends = 4};
-constexpr Duration kNextLook{10}; // a neighbour answers the kernel within a millisecond or two
+constexpr Duration kFirstLook{10}; // a neighbour answers the kernel within a millisecond or two
+constexpr int kSlowerLooks = 2;    // each wait is so many times the one before
+constexpr std::size_t kMaxWatched = 4;
 
 Error unsafe_location(const Endpoint& responder, const std::string& location) {
     return {Errc::Unsafe, "the device at " + responder.address.to_string() +
@@ -64,22 +66,31 @@ void SsdpSearch::start(TimePoint now, TimePoint give_up_at) {
     timer_ = RetransmitTimer(kSchedule);
     timer_.start(now, std::min(now + settings_.window, give_up_at));
     over_ = false;
-    send_all(false);
+    settings_.modest && !settings_.gateway.is_unspecified() ? ask_modestly()
+                                                            : ask_everything(false);
+}
+
+void SsdpSearch::widen() {
+    if (over_ || asked_everything_) return;
+    gateway_answered_ = false; // that was for one target only
+    ask_everything(false);
 }
 
 void SsdpSearch::stop() {
     timer_.stop();
     outbox_.clear();
     held_.clear();
+    watched_.clear();
     over_ = true;
 }
 
-void SsdpSearch::send_all(bool again) {
-    if (settings_.modest && !again && !settings_.gateway.is_unspecified()) {
-        outbox_.push_back({{settings_.gateway, ssdp::kPort},
-                           ssdp::encode(ssdp::Search{std::string(ssdp::kGateway1)})});
-        return;
-    }
+void SsdpSearch::ask_modestly() {
+    outbox_.push_back({{settings_.gateway, ssdp::kPort},
+                       ssdp::encode(ssdp::Search{std::string(ssdp::kGateway1)})});
+}
+
+void SsdpSearch::ask_everything(bool again) {
+    asked_everything_ = true;
     for (const auto target : {ssdp::kGateway1, ssdp::kGateway2, ssdp::kRootDevice}) {
         const auto payload = ssdp::encode(ssdp::Search{std::string(target)});
         if (!settings_.gateway.is_unspecified()) {
@@ -131,33 +142,43 @@ void SsdpSearch::handle_datagram(TimePoint now, const Endpoint& from, ByteView p
     }
 }
 
-// By IPv6 it may be the gateway, of whose address here the kernel has not learned the hardware yet.
-// To send there makes it.
 void SsdpSearch::hold_back(TimePoint now, SsdpDevice device) {
-    if (looks_again()) {
-        outbox_.push_back({{device.responder.address, ssdp::kPort},
-                           ssdp::encode(ssdp::Search{std::string(ssdp::kGateway2)})});
-        next_look_ = now + kNextLook;
-    }
+    if (settings_.is_gateways && !settings_.source.is_v4()) watch(now, device.responder.address);
     held_.push_back({now + settings_.grace, std::move(device)});
 }
 
-bool SsdpSearch::looks_again() const {
-    return settings_.is_gateways && !settings_.source.is_v4();
+// The kernel learns a neighbour's hardware address when something is sent there.
+void SsdpSearch::watch(TimePoint now, const IpAddress& address) {
+    const bool is_watched =
+        std::any_of(watched_.begin(), watched_.end(),
+                    [&](const Watched& other) { return other.address == address; });
+    if (is_watched || watched_.size() >= kMaxWatched) return;
+    watched_.push_back({address, now + kFirstLook, kFirstLook});
+    outbox_.push_back(
+        {{address, ssdp::kPort}, ssdp::encode(ssdp::Search{std::string(ssdp::kGateway2)})});
 }
 
-void SsdpSearch::look_again(TimePoint now) {
-    if (!looks_again() || held_.empty() || now < next_look_) return;
-    next_look_ = now + kNextLook;
+void SsdpSearch::look_at_watched(TimePoint now) {
+    std::vector<IpAddress> recognised;
+    for (auto& each : watched_) {
+        if (now < each.next_look) continue;
+        each.wait *= kSlowerLooks;
+        each.next_look = now + each.wait;
+        if (settings_.is_gateways(each.address)) recognised.push_back(each.address);
+    }
+    for (const auto& address : recognised) recognise_gateway(address);
+}
+
+void SsdpSearch::recognise_gateway(const IpAddress& address) {
+    gateway_answered_ = true; // whoever is held back has a gateway's name
+    std::erase_if(watched_, [&](const Watched& each) { return each.address == address; });
     for (auto each = held_.begin(); each != held_.end();) {
-        auto& device = each->device;
-        device.is_gateway = settings_.is_gateways(device.responder.address);
-        if (!device.is_gateway) {
+        if (each->device.responder.address != address) {
             ++each;
             continue;
         }
-        gateway_answered_ = true;
-        ready_.push_back(std::move(device));
+        each->device.is_gateway = true;
+        ready_.push_back(std::move(each->device));
         each = held_.erase(each);
     }
 }
@@ -167,14 +188,15 @@ void SsdpSearch::release(TimePoint now) {
         ready_.push_back(std::move(held_.front().device));
         held_.pop_front();
     }
+    if (held_.empty()) watched_.clear();
 }
 
 void SsdpSearch::handle_timeout(TimePoint now) {
-    look_again(now);
+    look_at_watched(now);
     switch (timer_.expire(now)) {
     case RetransmitTimer::Verdict::Wait: break;
     case RetransmitTimer::Verdict::Resend:
-        if (!gateway_answered_) send_all(true);
+        if (!gateway_answered_) ask_everything(asked_everything_);
         break;
     case RetransmitTimer::Verdict::GiveUp: over_ = true; break;
     }
@@ -199,9 +221,9 @@ std::optional<TimePoint> SsdpSearch::deadline() const {
     if (over_) return std::nullopt;
     auto next = timer_.deadline();
     if (held_.empty()) return next;
-    const auto held = looks_again() ? std::min(next_look_, held_.front().until)
-                                    : held_.front().until;
-    return next ? std::min(*next, held) : held;
+    auto soonest = held_.front().until;
+    for (const auto& each : watched_) soonest = std::min(soonest, each.next_look);
+    return next ? std::min(*next, soonest) : soonest;
 }
 
 } // namespace natterjack

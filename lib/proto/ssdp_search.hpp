@@ -32,24 +32,26 @@ struct SsdpDevice {
 
 /// One search on one link. Sans-IO: the caller owns sockets and time.
 ///
-/// Asks the gateway by unicast and everybody by multicast, for both versions of
-/// InternetGatewayDevice and for root devices, at 0, 100, 300 and 700 ms, or until the gateway has
-/// answered. The gateway's own answers are handed out at once. Another responder of the local
-/// network (a repeater, an old router behind the desk, the other half of a VRRP pair) is held back
-/// for a while, so that it does not win the race by a hair. By IPv6 it is looked at again and again
-/// meanwhile: the gateway is asked at its link-local address and answers from a global one.
+/// Asks the gateway by unicast and everybody by multicast (by IPv6 the group ff05::c from the
+/// second time on), for both versions of InternetGatewayDevice and for root devices, at 0, 100, 300
+/// and 700 ms, or until the gateway has answered. The gateway's own answers are handed out at once.
+/// Another responder of the local network (a repeater, an old router behind the desk, the other
+/// half of a VRRP pair) is held back for a while, so that it does not win the race by a hair. By
+/// IPv6 it may be the gateway all the same, which is asked at its link-local address and answers
+/// from a global one: it is asked there, which makes the kernel learn its hardware address, and
+/// is_gateways() a few times more.
 class SsdpSearch {
 public:
     struct Settings {
         IpAddress gateway; ///< Unspecified: nobody in particular.
-        /// Whether another address of the link is the gateway's, too. Empty: none is.
+        /// Whether another address of the link is the gateway's, too. Empty: none is. By IPv6 the
+        /// answer may change from no to yes.
         std::function<bool(const IpAddress&)> is_gateways;
         IpAddress source;
         unsigned prefix_length = 0; ///< Of the link's network: responders must belong to it.
         bool multicast = true;
-        /// Asks only the gateway and for one target at first, because its answer is needed only if
-        /// it is not where it was: a small router reads one question after the other, and before
-        /// it serves its description.
+        /// Begins with one question to the gateway, as its answer is hardly needed: until widen()
+        /// or the first repeat. A small router reads all questions before it serves a description.
         bool modest = false;
         Duration window{1000}; ///< How long answers are taken: MX is 1 s.
         Duration grace{250};   ///< How long another responder is held back.
@@ -67,6 +69,8 @@ public:
     /// Ignores what is no answer to this search, and answers from outside the local network.
     void handle_datagram(TimePoint now, const Endpoint& from, ByteView payload);
     void handle_timeout(TimePoint now);
+    /// What was to be found without a search is not there: asks everything if it has not yet.
+    void widen();
     /// Sends and takes no more. Devices that are held back are dropped.
     void stop();
 
@@ -86,11 +90,19 @@ private:
         TimePoint until;
         SsdpDevice device;
     };
+    /// An address that may turn out to be the gateway's.
+    struct Watched {
+        IpAddress address;
+        TimePoint next_look;
+        Duration wait;
+    };
 
-    void send_all(bool again);
+    void ask_modestly();
+    void ask_everything(bool again);
     void hold_back(TimePoint now, SsdpDevice device);
-    void look_again(TimePoint now);
-    [[nodiscard]] bool looks_again() const;
+    void watch(TimePoint now, const IpAddress& address);
+    void look_at_watched(TimePoint now);
+    void recognise_gateway(const IpAddress& address);
     void release(TimePoint now);
     [[nodiscard]] bool is_local(const IpAddress& address) const;
 
@@ -100,10 +112,11 @@ private:
     std::deque<Datagram> outbox_;
     std::deque<SsdpDevice> ready_;
     std::deque<Held> held_; // in order of arrival, and so of release
-    TimePoint next_look_;   // at them
+    std::vector<Watched> watched_;
     std::set<std::string> seen_;
     std::optional<Error> refusal_;
     bool gateway_answered_ = false;
+    bool asked_everything_ = false;
 };
 
 /// The numeric host and port of an http URL; everything else is refused: names, "(null)", other

@@ -17,7 +17,8 @@ namespace {
 constexpr Duration kTraceLimit{350};
 // As long as three questions (0, 100, 300 ms) and the time to answer the last.
 constexpr Duration kSilence{600};
-// Somebody's own router has shown itself: it may be busy, and has a description to hand out.
+// For the second router by IGD, if it is somebody's own: it may be busy, and has a description to
+// hand out.
 constexpr Duration kOwnRouterSilence{1500};
 constexpr Duration kMapLimit{3000}; // see chain_attempt.cpp
 constexpr unsigned kUsualPrefix = 24;
@@ -94,12 +95,10 @@ void OuterSearch::handle_trace(const Result<HopList>& way) {
         add_stages(gateway);
     }
     add_stage(Strategy::Pcp, kPcpAnycast);
-    const bool is_own = std::any_of(stages_.begin(), stages_.end(), [&](const Stage& stage) {
-        return std::any_of(seen.hops.begin(), seen.hops.end(), [&](const Hop& hop) {
-            return hop.router == stage.gateway.address && hop.router.is_private();
-        });
+    const auto own = std::find_if(seen.hops.begin(), seen.hops.end(), [](const Hop& hop) {
+        return hop.distance == 2 && hop.router.is_private();
     });
-    ask_all(is_own ? kOwnRouterSilence : kSilence);
+    ask_all(own == seen.hops.end() ? IpAddress() : own->router);
 }
 
 void OuterSearch::add_stages(const IpAddress& gateway) {
@@ -123,7 +122,7 @@ void OuterSearch::add_stage(Strategy strategy, const IpAddress& gateway) {
 }
 
 // Which protocol it is matters little here, so nobody waits long for a better one.
-void OuterSearch::ask_all(Duration silence) {
+void OuterSearch::ask_all(const IpAddress& own_router) {
     constexpr Duration kHeadStart{100};
     const auto now = net::now();
     std::vector<Race::StageRules> rules;
@@ -137,8 +136,11 @@ void OuterSearch::ask_all(Duration silence) {
     }
     race_.emplace(rules);
     race_->start(now);
-    const auto until = std::min(question_.deadline, now + silence);
     for (std::size_t i = 0; i < stages_.size(); ++i) {
+        const auto& gateway = stages_[i].gateway;
+        const bool may_be_busy = gateway.strategy == Strategy::Igd && gateway.address == own_router;
+        const auto until =
+            std::min(question_.deadline, now + (may_be_busy ? kOwnRouterSilence : kSilence));
         stages_[i].mapper->probe(until,
                                  [this, i](const Result<Service>& answer) { // NOLINT(*escape*)
                                      handle_probe(i, answer);

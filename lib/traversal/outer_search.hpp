@@ -78,7 +78,7 @@ private:
     void handle_trace(const Result<HopList>& way);
     void add_stages(const IpAddress& gateway);
     void add_stage(Strategy strategy, const IpAddress& gateway);
-    void ask_all(Duration silence);
+    void ask_all(const IpAddress& own_router);
     void handle_probe(std::size_t index, const Result<Service>& answer);
     void pump();
     void map(std::size_t index);

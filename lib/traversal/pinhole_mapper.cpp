@@ -11,8 +11,8 @@ namespace {
 
 constexpr Lifetime kShortest{1};
 constexpr Lifetime kBriefly{60}; // is deleted at once
-// For the router by its other protocol. It is there: who does not hear of it may find it busy.
-constexpr int kSearches = 2;
+// Of asking by the other protocol. The router is there: who does not hear of it may find it busy.
+constexpr int kAttempts = 2;
 
 } // namespace
 
@@ -22,7 +22,7 @@ struct PinholeMapper::Removal {
     TimePoint deadline;
     std::function<void(Result<void>)> handler;
     Error refusal;
-    int searches = 0; ///< By the second way.
+    int attempts = 0; ///< By the second way.
 };
 
 PinholeMapper::PinholeMapper(Loop loop, MakeMapper make, Path path, std::unique_ptr<Mapper> mapper)
@@ -73,7 +73,7 @@ void PinholeMapper::shorten(const std::shared_ptr<Removal>& removal) {
 void PinholeMapper::ask_for_number(const std::shared_ptr<Removal>& removal) {
     if (!second_) second_ = make_(Strategy::Igd, loop_, path_);
     if (!second_) return removal->handler(removal->refusal); // not in this build
-    ++removal->searches;
+    ++removal->attempts;
     second_->map({.transport = removal->mapping.transport,
                   .internal = removal->mapping.internal,
                   .external_port = removal->mapping.external.port,
@@ -82,7 +82,10 @@ void PinholeMapper::ask_for_number(const std::shared_ptr<Removal>& removal) {
                  removal->deadline, [this, removal](const Result<Mapping>& same) {
                      if (same) return remove_by_number(removal, *same);
                      const bool silent = same.error().code == Errc::Timeout;
-                     if (silent && removal->searches < kSearches) return ask_for_number(removal);
+                     if (silent && removal->attempts < kAttempts &&
+                         net::now() < removal->deadline) {
+                         return ask_for_number(removal);
+                     }
                      removal->handler(removal->refusal);
                  });
 }

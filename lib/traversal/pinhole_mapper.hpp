@@ -17,8 +17,9 @@ namespace natterjack {
 /// miniupnpd up to 2.3.1 (nftables, 2022-12) loses the nonce of a PCP pinhole as soon as it is
 /// renewed, and then lets nobody delete it by PCP. A refused unmap() therefore cuts the pinhole's
 /// lifetime as far as the router allows. Then it asks by IGD for the same pinhole, whose number is
-/// the answer, also where it exists already (WANIPv6FirewallControl:1, AddPinhole), deletes that,
-/// and asks by the first way once more, whose answer counts. All else is the other mapper's.
+/// the answer, also where it exists already (WANIPv6FirewallControl:1, AddPinhole), twice if there
+/// is no answer, deletes that, and asks by the first way once more, whose answer counts. All else
+/// is the other mapper's.
 class PinholeMapper final : public MapperAround {
 public:
     PinholeMapper(Loop loop, MakeMapper make, Path path, std::unique_ptr<Mapper> mapper);

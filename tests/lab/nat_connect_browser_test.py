@@ -68,7 +68,10 @@ async function opened(label) {
     await when(channels[label], "open", () => channels[label].readyState == "open");
     // Chromium calls a channel of the peer's open before it can send, and drops what a page sends so
     // early ("Send failed INVALID_STATE" is all it says, in its log). Its statistics know better.
-    while (!await isReady(channels[label])) await new Promise(done => setTimeout(done, 1));
+    const ready = async () => {
+        while (!await isReady(channels[label])) await new Promise(done => setTimeout(done, 5));
+    };
+    await within(ready(), "a channel that can send");
     return channels[label];
 }
 async function isReady(channel) {

@@ -32,14 +32,14 @@ protected:
             house_.parts().make_mapper(Strategy::Pcp, runner_.loop(), path));
     }
 
-    void unmap() {
+    void unmap(Duration patience = kUndoLimit) {
         mapper_->unmap({.strategy = Strategy::Pcp,
                         .internal = {ScriptedHouse::kHost, 6667},
                         .external = {ScriptedHouse::kHost, 6667},
                         .lifetime = Lifetime(7200),
                         .gateway = ScriptedHouse::kGateway,
                         .nonce = {7}},
-                       net::now() + kUndoLimit,
+                       net::now() + patience,
                        [this](Result<void> answer) { answer_ = std::move(answer); });
     }
 
@@ -108,6 +108,14 @@ TEST_F(PinholeMapperTest, LooksTwiceForARouterThatMayBeBusy) {
     fire(igd().unmap, Result<void>());
     fire(pcp().unmap, Result<void>());
     EXPECT_TRUE(answer_ && *answer_);
+}
+
+TEST_F(PinholeMapperTest, LooksNotAgainWhenThereIsNoTimeLeft) {
+    unmap(Duration(0));
+    refuse_and_shorten();
+    fire(igd().map, Error{Errc::Timeout, "nobody answered"});
+    expect_refusal();
+    EXPECT_EQ(igd().maps, 1);
 }
 
 TEST_F(PinholeMapperTest, TakesNoForAnAnswer) {

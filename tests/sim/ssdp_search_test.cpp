@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <map>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -47,6 +50,16 @@ public:
             pump();
         });
     }
+    void at(Duration when, const std::function<void()>& act) {
+        sim_.after(when, [this, act] {
+            act();
+            pump();
+        });
+    }
+    [[nodiscard]] long sent_at(Duration when) const {
+        return std::count_if(sent.begin(), sent.end(),
+                             [&](const Sent& each) { return each.when == when; });
+    }
     void run(Duration patience = 10s) {
         started_ = sim_.now();
         search.start(started_, started_ + patience);
@@ -72,10 +85,11 @@ public:
     Duration ended{};
     bool stop_at_first = false;
 
-private:
     [[nodiscard]] Duration elapsed() const {
         return std::chrono::duration_cast<Duration>(sim_.now() - started_);
     }
+
+private:
     void pump() {
         while (auto datagram = search.poll_transmit()) sent.push_back({elapsed(), *datagram});
         while (auto device = search.poll_device()) {
@@ -140,14 +154,33 @@ TEST(SsdpSearch, TroublesAKnownGatewayWithOneQuestionAtFirst) {
     settings.modest = true;
     SearchRun run(settings);
     run.run();
+    EXPECT_EQ(run.sent_at(0ms), 1);
     EXPECT_EQ(run.sent.front().datagram.to, (Endpoint{kGateway, ssdp::kPort}));
-    EXPECT_EQ(std::count_if(run.sent.begin(), run.sent.end(),
-                            [](const auto& each) { return each.when == 0ms; }),
-              1);
-    EXPECT_EQ(std::count_if(run.sent.begin(), run.sent.end(),
-                            [](const auto& each) { return each.when == 100ms; }),
-              6)
-        << "it may be another one by now";
+    EXPECT_EQ(ssdp::decode_search(run.sent.front().datagram.payload)->target, ssdp::kGateway1)
+        << "the one that every gateway answers";
+    EXPECT_EQ(run.sent_at(100ms), 6) << "it may be another one by now";
+    SearchRun answered(settings);
+    answered.answer(20ms, kGateway, answer_of("192.168.1.1"));
+    answered.run();
+    EXPECT_EQ(answered.sent.size(), 1U);
+    settings.gateway = {};
+    SearchRun nobody(settings);
+    nobody.run();
+    EXPECT_EQ(nobody.sent_at(0ms), 3) << "there is nobody to be modest with";
+}
+
+TEST(SsdpSearch, AsksEverythingWhereTheKnownGatewayIsGone) {
+    auto settings = home();
+    settings.modest = true;
+    SearchRun run(settings);
+    run.answer(20ms, kGateway, answer_of("192.168.1.1"));
+    run.at(50ms, [&] {
+        run.search.widen();
+        run.search.widen();
+    });
+    run.run();
+    EXPECT_EQ(run.sent_at(50ms), 6);
+    EXPECT_EQ(run.sent_at(100ms), 6) << "the answer to one question is none to the others";
 }
 
 TEST(SsdpSearch, AsksOnlyTheGroupWhereNoGatewayIsKnown) {
@@ -208,36 +241,67 @@ TEST(SsdpSearch, HandsOutAnotherAddressOfTheGatewayAtOnce) {
     EXPECT_TRUE(run.found[0].device.is_gateway);
 }
 
-// The kernel knows the hardware address of a neighbour only once something is sent there.
-TEST(SsdpSearch, KnowsTheGatewayByItsOtherAddressOnceTheKernelDoes) {
-    const auto global = *IpAddress::parse("2001:db8::1");
-    bool learned = false;
+const auto kGlobal = *IpAddress::parse("2001:db8::1");
+
+SsdpSearch::Settings home_v6(std::function<bool(const IpAddress&)> is_gateways) {
     SsdpSearch::Settings settings;
     settings.gateway = *IpAddress::parse("fe80::1");
     settings.source = *IpAddress::parse("2001:db8::64");
     settings.prefix_length = 64;
-    settings.is_gateways = [&](const IpAddress&) { return std::exchange(learned, true); };
-    SearchRun run(settings);
-    run.answer(30ms, global, answer_of("[2001:db8::1]"));
-    run.run();
-    ASSERT_EQ(run.found.size(), 1U);
-    EXPECT_EQ(run.found[0].when, 40ms);
-    EXPECT_TRUE(run.found[0].device.is_gateway);
-    EXPECT_EQ(run.sent.back().datagram.to.address, global);
-    EXPECT_EQ(run.sent.back().when, 30ms) << "no repeats after the gateway's answer";
+    settings.is_gateways = std::move(is_gateways);
+    return settings;
 }
 
-TEST(SsdpSearch, HoldsBackAnIpv6StrangerAllTheSame) {
-    SsdpSearch::Settings settings;
-    settings.gateway = *IpAddress::parse("fe80::1");
-    settings.source = *IpAddress::parse("2001:db8::64");
-    settings.prefix_length = 64;
-    settings.is_gateways = [](const IpAddress&) { return false; };
-    SearchRun run(settings);
-    run.answer(30ms, *IpAddress::parse("2001:db8::1"), answer_of("[2001:db8::1]"));
+TEST(SsdpSearch, AsksTheSiteByIpv6OnlyWhenItRepeats) {
+    SearchRun run(home_v6(nullptr));
     run.run();
-    ASSERT_EQ(run.found.size(), 1U);
-    EXPECT_EQ(run.found[0].when, 280ms);
+    const auto to_site = [&](Duration when) {
+        return std::count_if(run.sent.begin(), run.sent.end(), [&](const auto& each) {
+            return each.when == when && each.datagram.to.address == ssdp::group_v6(true);
+        });
+    };
+    EXPECT_EQ(run.sent_at(0ms), 6);
+    EXPECT_EQ(to_site(0ms), 0);
+    EXPECT_EQ(run.sent_at(100ms), 9);
+    EXPECT_EQ(to_site(100ms), 3);
+}
+
+// The kernel knows the hardware address of a neighbour only once something is sent there.
+TEST(SsdpSearch, KnowsTheGatewayByItsOtherAddressOnceTheKernelDoes) {
+    int looks = 0;
+    SearchRun run(home_v6([&](const IpAddress& host) { return host == kGlobal && looks++ > 0; }));
+    run.answer(30ms, *IpAddress::parse("2001:db8::2"), answer_of("[2001:db8::2]"));
+    run.answer(35ms, kGlobal, answer_of("[2001:db8::1]"));
+    run.run();
+    ASSERT_EQ(run.found.size(), 2U);
+    EXPECT_EQ(run.found[0].when, 45ms);
+    EXPECT_TRUE(run.found[0].device.is_gateway);
+    EXPECT_EQ(run.found[1].when, 280ms);
+    EXPECT_FALSE(run.found[1].device.is_gateway);
+    EXPECT_EQ(run.sent.back().datagram.to.address, kGlobal);
+    EXPECT_EQ(run.sent.back().when, 35ms) << "no repeats after the gateway's answer";
+}
+
+TEST(SsdpSearch, LooksAFewTimesAtEachStrangerAndSendsOnce) {
+    std::map<IpAddress, std::vector<Duration>> looks;
+    SearchRun* running = nullptr;
+    SearchRun run(home_v6([&](const IpAddress& address) {
+        looks[address].push_back(running->elapsed());
+        return false;
+    }));
+    running = &run;
+    for (int i = 1; i <= 6; ++i) {
+        const auto host = "2001:db8::" + std::to_string(i);
+        run.answer(20ms, *IpAddress::parse(host), answer_of("[" + host + "]"));
+        run.answer(21ms, *IpAddress::parse(host), answer_of("[" + host + "]", "/2.xml"));
+    }
+    run.run();
+    EXPECT_EQ(run.sent_at(20ms), 4) << "to four of them";
+    EXPECT_EQ(run.sent_at(21ms), 0);
+    // Twice when it answers, for each location, and then ever less often.
+    EXPECT_EQ(looks[kGlobal], (std::vector<Duration>{20ms, 21ms, 30ms, 50ms, 90ms, 170ms}));
+    ASSERT_EQ(run.found.size(), 12U);
+    EXPECT_EQ(run.found[0].when, 270ms);
     EXPECT_FALSE(run.found[0].device.is_gateway);
 }
 

@@ -61,9 +61,12 @@ public:
         const int out = terminal_ ? terminal_.get() : output_.get();
         while (done < text.size()) { // one line, before there is anything else to do
             const ssize_t length = write(out, text.data() + done, text.size() - done);
-            if (length <= 0)
+            if (length <= 0) {
+                const int why = errno;
+                mode_.reset();
                 return handlers_.on_end(std::string("cannot print our line: ") +
-                                        std::strerror(errno));
+                                        std::strerror(why));
+            }
             done += static_cast<std::size_t>(length);
         }
         output_.reset(); // its end is the pipe's to tell

@@ -24,18 +24,31 @@ constexpr Duration kStatusLimit = 1000ms;
 bool is_gateways(const Path& path, const IpAddress& address) {
     if (address == path.gateway) return true;
     if (address.is_v4()) return false;
-    const auto hardware = net::hardware_address_of(path.gateway, path.interface);
-    return !hardware.empty() && hardware == net::hardware_address_of(address, path.interface);
+    const auto hardware = net::hardware_address_of(address, path.interface);
+    return !hardware.empty() && hardware == net::hardware_address_of(path.gateway, path.interface);
 }
 
-SsdpSearch::Settings settings_of(const Path& path) {
+// Where the gateway described itself the last time.
+std::optional<SsdpDevice> remembered_device(const Path& path) {
+    if (!path.memory || path.memory->location.empty()) return std::nullopt;
+    const auto server = http_server_of(path.memory->location);
+    if (!server || !is_gateways(path, server->address)) return std::nullopt;
+    SsdpDevice device;
+    device.responder = {server->address, ssdp::kPort};
+    device.server = *server;
+    device.location = path.memory->location;
+    device.is_gateway = true;
+    return device;
+}
+
+SsdpSearch::Settings settings_of(const Path& path, bool modest) {
     SsdpSearch::Settings settings;
     settings.is_gateways = [path](const IpAddress& address) { return is_gateways(path, address); };
     settings.gateway = path.gateway;
     settings.source = path.source;
     settings.prefix_length = path.prefix_length;
     settings.multicast = path.multicast;
-    settings.modest = path.memory && !path.memory->location.empty();
+    settings.modest = modest;
     return settings;
 }
 
@@ -58,7 +71,8 @@ public:
           http_(std::move(http)),
           deadline_(deadline),
           handler_(std::move(handler)),
-          search_(settings_of(path)),
+          remembered_device_(remembered_device(path)),
+          search_(settings_of(path, remembered_device_.has_value())),
           timer_(loop),
           watchdog_(loop) {}
 
@@ -109,6 +123,7 @@ private:
     std::shared_ptr<net::HttpClient> http_;
     TimePoint deadline_;
     Handler handler_;
+    std::optional<SsdpDevice> remembered_device_;
     SsdpSearch search_;
     std::unique_ptr<net::UdpSocket> socket_;
     net::Timer timer_;
@@ -148,18 +163,11 @@ void IgdDiscovery::State::start() {
     pump();
 }
 
-// Where the gateway described itself the last time. It may not do so any more, or be another one by
-// now: the search goes on beside it, and what is fetched has to pass the same checks.
+// It may not be there any more, or be another one by now: the search goes on beside it, and what is
+// fetched has to pass the same checks.
 void IgdDiscovery::State::fetch_remembered() {
-    if (!path_.memory || path_.memory->location.empty()) return;
-    const auto server = http_server_of(path_.memory->location);
-    if (!server || !is_gateways(path_, server->address)) return;
-    SsdpDevice device;
-    device.responder = {server->address, ssdp::kPort};
-    device.server = *server;
-    device.location = path_.memory->location;
-    device.is_gateway = true;
-    fetch(device);
+    if (!remembered_device_) return;
+    fetch(*remembered_device_);
     remembered_ = candidates_.back().get();
     remembered_->announced = false;
 }
@@ -193,7 +201,7 @@ void IgdDiscovery::State::fetch(const SsdpDevice& device) {
     request.max_body = kMaxDescription;
     http_->send(request, guarded([this, &candidate](const Result<net::HttpResponse>& response) {
                     read_description(candidate, response);
-                    conclude();
+                    pump();
                 }));
     // The services are most often served from the same place.
     if (device.is_gateway) http_->prepare(device.location);
@@ -278,6 +286,7 @@ void IgdDiscovery::State::succeed(const Candidate& candidate, const WanService& 
 
 void IgdDiscovery::State::fail(Candidate& candidate, Error error) {
     candidate.pending = false;
+    if (&candidate == remembered_) search_.widen();
     if (!candidate.announced) return; // what memory got wrong is nobody's failure
     // The gateway's own trouble says more than that of some other device.
     if (!failure_ || (candidate.device.is_gateway && !failure_is_the_gateways_)) {
