@@ -49,7 +49,7 @@ void PathFinder::update_path() {
     path.remote = pair_->remote;
     path.kind = path_kind(path.local_kind, path.remote_kind);
     if (path.kind == PathKind::Relayed) path.note = why_relayed();
-    if (path.local_kind == CandidateKind::Mapped && mapped_) {
+    if (path.kind == PathKind::Mapped && path.local_kind == CandidateKind::Mapped && mapped_) {
         path.note = "mapped by " + std::string(natterjack::to_string(mapped_->strategy));
     }
     if (path_ == path) return;

@@ -161,7 +161,7 @@ void Session::restart() {
 }
 
 void Session::close() {
-    end(PeerState::Closed, std::nullopt);
+    end(PeerState::Closed, Error{Errc::Cancelled, "closed here"});
 }
 
 Result<void> Session::begin_round() {
@@ -406,8 +406,9 @@ void Session::end(PeerState state, const std::optional<Error>& error) {
     loop_.post([self, secure = std::shared_ptr(std::move(secure_)),
                 dtls = std::shared_ptr(std::move(dtls_)),
                 watch = std::shared_ptr(std::move(network_watch_))] {});
-    for (const auto& [id, channel] : channels) channel->end(error);
-    for (const auto& channel : unassigned) channel->end(error);
+    const auto why = state == PeerState::Failed ? error : std::nullopt; // else they just end
+    for (const auto& [id, channel] : channels) channel->end(why);
+    for (const auto& channel : unassigned) channel->end(why);
     const auto handlers = this->handlers();
     if (handlers->on_state) handlers->on_state(state, info());
 }

@@ -199,7 +199,7 @@ void Session::note_end() {
     if (failed) {
         fail(error.value_or(Error{Errc::Network, "the secure session failed"}));
     } else if (closed) {
-        end(PeerState::Closed, std::nullopt);
+        end(PeerState::Closed, Error{Errc::Cancelled, "the peer closed the session"});
     }
 }
 

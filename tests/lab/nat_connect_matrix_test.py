@@ -72,8 +72,21 @@ def cell(a, b, mapping):
     return {str(turn): attempt(turn, mapping, expected(a, b, turn)) for turn in (False, True)}
 
 
-def check(t, name, ways, seen):
+def reasons(a, b, kind):
+    """What is said of why the way is that, in parts; one of them."""
+    if kind == "relayed" and a == "blocked":
+        return ["no address of ours"]
+    if kind == "relayed" and b == "blocked":
+        return ["the peer signalled no address"]
+    if kind == "relayed":
+        return ["another port"]
+    return {"direct": ["no NAT on the way"], "mapped": ["mapped by"]}.get(kind, [""])
+
+
+def check(t, name, ways, seen, why):
     t.check(seen["kind"] in (ways or [None]), f"{name}: {' or '.join(ways) or 'no way'}", seen)
+    if ways:
+        t.check(any(each in (seen.get("why") or "") for each in why), f"{name}: and why", seen)
     if ways:
         t.equal([seen["status"], seen["echo"]], [0, "a word"], f"{name}: carries a word and back")
     else:
@@ -131,8 +144,9 @@ def main():
                 t.check(False, f"{a} x {b}: the lab runs to its end", error)
                 continue
             for turn in (False, True):
-                check(t, f"{a} x {b}, {'with' if turn else 'without'} TURN", expected(a, b, turn),
-                      results[key][str(turn)])
+                seen = results[key][str(turn)]
+                check(t, f"{a} x {b}, {'with' if turn else 'without'} TURN", expected(a, b, turn), seen,
+                      reasons(a, b, seen["kind"]))
         if write:
             with open(TABLE, "w", encoding="utf-8") as file:
                 file.write(table(results))

@@ -289,6 +289,27 @@ def forward_udp():
     return out
 
 
+def reverse_udp():
+    """A client over there reaches a server here, which is named as people do."""
+    out = {}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(PATIENCE)
+        ours = start(["--reverse", f"udp:0:localhost:{server.getsockname()[1]}"], ["--allow-listen", "udp:*"])
+        port = listening_port(ours)
+        with lab.node("b"):
+            client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with client:
+            client.settimeout(PATIENCE)
+            client.sendto(b"from there", ("127.0.0.1", port))
+            data, source = server.recvfrom(100)
+            server.sendto(b"back " + data, source)
+            out["answer"] = client.recv(100).decode()
+    ours.process.send_signal(signal.SIGINT)
+    out["status"] = ours.process.wait(PATIENCE)
+    return out
+
+
 def refusals():
     out = {}
     ours = start(["--forward", "tcp:0:127.0.0.1:22"], ["--allow", "127.0.0.1:23"])
@@ -546,7 +567,7 @@ def words():
 SITES = {"direct": ["--a", "none", "--b", "none", "--no-servers"],
          "NATs": ["--a", "eim/apdf", "--b", "eim/apdf"]}
 CASES = [both_ways, pipe_to_pipe, terminal, commands, forward_tcp, stalled_command, stalled_reader,
-         forward_reverse, forward_udp, refusals, pings, interrupted, broken_pipe, usage, interface, words,
+         forward_reverse, forward_udp, reverse_udp, refusals, pings, interrupted, broken_pipe, usage, interface, words,
          ping_to_nobody, peer_ends, few_files, without_streams, hung_up, terminals]
 BEHIND_NATS = [settings_file, patience]
 
@@ -604,6 +625,9 @@ def main():
         t.check(seen["one source"] != seen["two source"], "... clients are told apart")
         t.equal([seen[f"one {size}"] for size in (1200, 8000)], [1200, 8000],
                 "... datagrams keep their size")
+
+        seen = runs["reverse_udp"].result()
+        t.equal(seen, {"answer": "back from there", "status": 0}, "--reverse udp, to a target by name")
 
         seen = runs["refusals"].result()
         t.check(seen["closed"] and "127.0.0.1:22 is not allowed" in (seen["forward"] or ""),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "tests/support/netns.hpp"
 #include "tests/support/peer_pair.hpp"
@@ -25,6 +27,32 @@ TEST(PeerSession, ConnectsTwoPeersOnALink) {
     RecordProperty("connected_us", static_cast<int>(info.timings.connected->count()));
     std::printf("path %ld us, secured %ld us, connected %ld us\n", info.timings.path->count(),
                 info.timings.secured->count(), info.timings.connected->count());
+}
+
+TEST(PeerSession, ConnectsByIpv6) {
+    auto options = PeerPair::quick();
+    options.network.source = *IpAddress::parse("fd77::2");
+    PeerPair pair(options);
+    ASSERT_TRUE(pair.connect()) << pair.a.why() << pair.b.why();
+    const auto path = pair.a.session->info().path;
+    ASSERT_TRUE(path);
+    EXPECT_EQ(path->local.address, *options.network.source);
+    EXPECT_EQ(path->remote.address, *options.network.source);
+}
+
+TEST(PeerSession, SignalsNoIpv6WhereItIsNotWanted) {
+    for (const bool wanted : {true, false}) {
+        auto options = PeerPair::quick();
+        options.ipv6 = wanted;
+        PeerPair pair(options);
+        ASSERT_TRUE(pair.connect()) << pair.a.why() << pair.b.why();
+        const auto& said = pair.a.said;
+        EXPECT_EQ(std::any_of(said.begin(), said.end(),
+                              [](const std::string& line) {
+                                  return line.find("fd77::2 ") != std::string::npos;
+                              }),
+                  wanted);
+    }
 }
 
 TEST(PeerSession, CarriesMessagesBothWays) {
@@ -157,10 +185,11 @@ TEST(PeerSession, TellsThePeerThatItEnds) {
     ASSERT_TRUE(pair.connect());
     auto channel = *pair.b.session->open_channel("x");
     bool closed = false;
-    channel.on_closed([&](const std::optional<Error>&) { closed = true; });
+    channel.on_closed([&](const std::optional<Error>& error) { closed = !error; });
     pair.a.session.reset();
     ASSERT_TRUE(pair.runner.run_until([&] { return pair.b.is(PeerState::Closed); }));
-    EXPECT_TRUE(closed);
+    EXPECT_TRUE(closed) << "without an error";
+    EXPECT_EQ(pair.b.why(), "the peer closed the session");
     EXPECT_TRUE(pair.a.states.back() == PeerState::Connected) << "no handler after destruction";
 }
 
@@ -176,6 +205,10 @@ TEST(PeerSession, CarriesDatagramsOverDtlsAlone) {
         [&] { return !pair.a.datagrams.empty() && !pair.b.datagrams.empty(); }));
     EXPECT_EQ(pair.b.datagrams.front(), "one");
     EXPECT_EQ(pair.a.datagrams.front(), "two");
+    const auto [ours, theirs] = std::pair(pair.a.session->info(), pair.b.session->info());
+    EXPECT_GT(ours.bytes_sent, 3U);
+    EXPECT_EQ(ours.bytes_sent, theirs.bytes_received);
+    EXPECT_EQ(theirs.bytes_sent, ours.bytes_received);
     EXPECT_FALSE(pair.a.session->send_datagram(
         std::vector<std::uint8_t>(pair.a.session->max_datagram() + 1)));
     EXPECT_FALSE(pair.a.session->open_channel("none here"));

@@ -105,6 +105,7 @@ TEST(PathKind, ThePathIsWhatItsWorseEndIs) {
     EXPECT_EQ(path_kind(Kind::Host, Kind::Host), PathKind::Direct);
     EXPECT_EQ(path_kind(Kind::Host, Kind::Reflexive), PathKind::Punched);
     EXPECT_EQ(path_kind(Kind::Mapped, Kind::Reflexive), PathKind::Mapped);
+    EXPECT_EQ(path_kind(Kind::Host, Kind::Mapped), PathKind::Mapped) << "the peer's gateway";
     EXPECT_EQ(path_kind(Kind::Mapped, Kind::Relayed), PathKind::Relayed);
     EXPECT_EQ(path_kind(Kind::Relayed, Kind::Host), PathKind::Relayed);
 }

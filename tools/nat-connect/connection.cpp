@@ -151,9 +151,8 @@ void Connection::handle_state(PeerState state, const PeerInfo& info) {
         const bool needed = stream_ || pinger_ || !connected_ || !options_.forwards.empty() ||
                             !options_.reverses.empty();
         if (!exit_code_ && needed) {
-            report_.failure(
-                info.error.value_or(Error{Errc::Cancelled, "the peer ended the session too early"}),
-                nullptr);
+            report_.failure(Error{Errc::Cancelled, "the peer ended the session too early"},
+                            nullptr);
             exit_code_ = tool_support::kNoWay;
         }
         end_signalling();

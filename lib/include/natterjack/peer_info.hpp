@@ -28,7 +28,7 @@ enum class PeerState : std::uint8_t {
 /// Where an address comes from.
 enum class CandidateKind : std::uint8_t {
     Host,      ///< The host's own.
-    Mapped,    ///< A gateway's, by IGD, PCP or NAT-PMP (for a peer's: not told from the next).
+    Mapped,    ///< A gateway's, by IGD, PCP or NAT-PMP; a peer's is known by its priority.
     Reflexive, ///< A NAT's, as a STUN server or the peer saw it.
     Relayed    ///< A TURN server's.
 };
@@ -36,7 +36,7 @@ enum class CandidateKind : std::uint8_t {
 /// How a path goes.
 enum class PathKind : std::uint8_t {
     Direct,  ///< From host to host; no NAT on the way.
-    Mapped,  ///< Through a port that a gateway mapped for us.
+    Mapped,  ///< Through a port that a gateway mapped, ours or the peer's.
     Punched, ///< Through NATs which both sides opened by sending.
     Relayed  ///< By a TURN server.
 };
@@ -76,7 +76,7 @@ struct PeerTimings {
 /// What is known of a session at one moment.
 struct PeerInfo {
     PeerState state = PeerState::Gathering;
-    std::optional<Error> error;      ///< Why, when Failed; may be there when Closed.
+    std::optional<Error> error;      ///< Why, when Failed; who, when Closed.
     std::optional<PeerPath> path;    ///< The one in use.
     std::vector<Endpoint> reflexive; ///< Our own addresses as STUN servers saw them.
     std::optional<Endpoint> mapped;  ///< Our own, as a gateway mapped it.
