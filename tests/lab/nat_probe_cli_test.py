@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """nat-probe's command line in labs: what cannot be meant, names of servers, a terminal, an end from outside, an output that is full."""
 import concurrent.futures
+import json
 import os
 import pathlib
 import pty
@@ -80,6 +81,19 @@ def interrupted():
     return {"status": process.wait(timeout=lab.PATIENCE), "left": is_listed()}
 
 
+def watch():
+    """--watch, ended after two reports by each signal that may end it: its lines, and its exit status."""
+    out = {}
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        with subprocess.Popen([probe.NAT_PROBE, "--json", "--quick", "--watch", "1", *servers()], stdout=subprocess.PIPE,
+                              text=True) as process:
+            lines = [process.stdout.readline() for _ in range(2)]
+            process.send_signal(ending)
+            out[ending.name] = {"classes": [json.loads(line)["verdict"]["class"] for line in lines],
+                                "status": process.wait(timeout=lab.PATIENCE)}
+    return out
+
+
 def names():
     """A name with two addresses, another one of the first, one that does not resolve, and IPv6 in brackets without IPv6."""
     one, two = (os.environ[name].split(":")[0] for name in ("NATLAB_STUN", "NATLAB_STUN2"))
@@ -115,11 +129,12 @@ def ipv6_alone():
 
 
 if __name__ == "__main__":
-    lab.serve(usage, full_output, interrupted, names, terminal, nobody_answers, ipv6_alone)
+    lab.serve(usage, full_output, interrupted, watch, names, terminal, nobody_answers, ipv6_alone)
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(2) as pool:
         refused = pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], usage)
         full = pool.submit(lab.inside, ["--nat", "eim/apdf"], full_output, timeout=110)
         stopped = pool.submit(lab.inside, ["--nat", "home,server=liar"], interrupted)
+        watched = pool.submit(lab.inside, ["--nat", "apdm/apdf"], watch)
         named = pool.submit(lab.inside, ["--nat", "eim/apdf"], names)
         far = pool.submit(lab.inside, ["--nat", "eim/apdf,delay=150ms"], terminal)
         alone = pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], nobody_answers, timeout=110)
@@ -129,6 +144,8 @@ if __name__ == "__main__":
         t.equal(full.result(), {"report": [70, True], "explain": [70, True], "mtu": [70, True], "watch": 70, "closed": [70, True]},
                 "what cannot be written is no success, and ends --watch")
         t.equal(stopped.result(), {"status": 130, "left": False}, "Ctrl-C while a port is open: 130, and it is closed")
+        t.equal(watched.result(), {name: {"classes": ["hard", "hard"], "status": 0} for name in ("SIGINT", "SIGTERM")},
+                "--watch: an object a line until it is interrupted, which is no failure")
         seen = named.result()
         t.equal([seen["class"], seen["filtering"]], ["good", "apdf"], "many names of one server, and dead ones: the rest tells")
         together = [row for row in seen["servers"] if row[1]]
