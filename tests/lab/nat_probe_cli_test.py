@@ -94,6 +94,12 @@ def watch():
     return out
 
 
+def expect():
+    """What is expected, and is so or not."""
+    done = {claim: nat_probe("--quick", "--expect", claim, *servers()) for claim in ("mapping=eim", "mapping=apdm")}
+    return {claim: [each.returncode, each.stderr] for claim, each in done.items()}
+
+
 def names():
     """A name with two addresses, another one of the first, one that does not resolve, and IPv6 in brackets without IPv6."""
     one, two = (os.environ[name].split(":")[0] for name in ("NATLAB_STUN", "NATLAB_STUN2"))
@@ -129,12 +135,13 @@ def ipv6_alone():
 
 
 if __name__ == "__main__":
-    lab.serve(usage, full_output, interrupted, watch, names, terminal, nobody_answers, ipv6_alone)
+    lab.serve(usage, full_output, interrupted, watch, expect, names, terminal, nobody_answers, ipv6_alone)
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(2) as pool:
         refused = pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], usage)
         full = pool.submit(lab.inside, ["--nat", "eim/apdf"], full_output, timeout=110)
         stopped = pool.submit(lab.inside, ["--nat", "home,server=liar"], interrupted)
         watched = pool.submit(lab.inside, ["--nat", "apdm/apdf"], watch)
+        expected = pool.submit(lab.inside, ["--nat", "eim/apdf"], expect)
         named = pool.submit(lab.inside, ["--nat", "eim/apdf"], names)
         far = pool.submit(lab.inside, ["--nat", "eim/apdf,delay=150ms"], terminal)
         alone = pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], nobody_answers, timeout=110)
@@ -146,6 +153,9 @@ if __name__ == "__main__":
         t.equal(stopped.result(), {"status": 130, "left": False}, "Ctrl-C while a port is open: 130, and it is closed")
         t.equal(watched.result(), {name: {"classes": ["hard", "hard"], "status": 0} for name in ("SIGINT", "SIGTERM")},
                 "--watch: an object a line until it is interrupted, which is no failure")
+        t.equal(expected.result(), {"mapping=eim": [0, ""],
+                                    "mapping=apdm": [5, "nat-probe: expected mapping=apdm, found eim\n"]},
+                "--expect: 0 if it is so, and else 5 and a line on stderr")
         seen = named.result()
         t.equal([seen["class"], seen["filtering"]], ["good", "apdf"], "many names of one server, and dead ones: the rest tells")
         together = [row for row in seen["servers"] if row[1]]
