@@ -100,6 +100,13 @@ def expect():
     return {claim: [each.returncode, each.stderr] for claim, each in done.items()}
 
 
+def commands():
+    """Each once: its exit status, and what it prints."""
+    done = {line: nat_probe(*line.split(), *(servers() if line in ("hops", "alloc") else []))
+            for line in (f"qualify {os.environ['NATLAB_STUN']}", "hops", "alloc", "explain cgn")}
+    return {line.split()[0]: [each.returncode, each.stdout] for line, each in done.items()}
+
+
 def names():
     """A name with two addresses, another one of the first, one that does not resolve, and IPv6 in brackets without IPv6."""
     one, two = (os.environ[name].split(":")[0] for name in ("NATLAB_STUN", "NATLAB_STUN2"))
@@ -135,13 +142,14 @@ def ipv6_alone():
 
 
 if __name__ == "__main__":
-    lab.serve(usage, full_output, interrupted, watch, expect, names, terminal, nobody_answers, ipv6_alone)
+    lab.serve(usage, full_output, interrupted, watch, expect, commands, names, terminal, nobody_answers, ipv6_alone)
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(2) as pool:
         refused = pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], usage)
         full = pool.submit(lab.inside, ["--nat", "eim/apdf"], full_output, timeout=110)
         stopped = pool.submit(lab.inside, ["--nat", "home,server=liar"], interrupted)
         watched = pool.submit(lab.inside, ["--nat", "apdm/apdf"], watch)
         expected = pool.submit(lab.inside, ["--nat", "eim/apdf"], expect)
+        commanded = pool.submit(lab.inside, ["--nat", "home>cgn"], commands, timeout=110)
         named = pool.submit(lab.inside, ["--nat", "eim/apdf"], names)
         far = pool.submit(lab.inside, ["--nat", "eim/apdf,delay=150ms"], terminal)
         alone = pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], nobody_answers, timeout=110)
@@ -156,6 +164,9 @@ if __name__ == "__main__":
         t.equal(expected.result(), {"mapping=eim": [0, ""],
                                     "mapping=apdm": [5, "nat-probe: expected mapping=apdm, found eim\n"]},
                 "--expect: 0 if it is so, and else 5 and a line on stderr")
+        for command, word in {"qualify": "rfc 5780: qualified", "hops": "2 NATs", "alloc": "block,", "explain": "Carrier-grade NAT"}.items():
+            status, text = commanded.result()[command]
+            t.check(status == 0 and word in text, f"{command}: it says {word}", [status, text])
         seen = named.result()
         t.equal([seen["class"], seen["filtering"]], ["good", "apdf"], "many names of one server, and dead ones: the rest tells")
         together = [row for row in seen["servers"] if row[1]]
