@@ -89,6 +89,7 @@ void FamilyRun::note_answer(const StunConversation::Answer& answer) {
         return;
     }
     answered_.push_back(*target);
+    note_rewriting(answer.message);
     const auto other = stun::other_address(answer.message);
     if (!other) {
         server.rfc5780 = ServerReport::Rfc5780::No;
@@ -98,9 +99,12 @@ void FamilyRun::note_answer(const StunConversation::Answer& answer) {
     const bool credible = is_credible_other(answer.from, *other);
     server.rfc5780 = credible ? ServerReport::Rfc5780::Claims : ServerReport::Rfc5780::SameAddress;
     if (credible) candidates_.push_back(*target);
-    const auto plain = stun::plain_mapped_address(answer.message);
-    const auto mapped = stun::mapped_address(answer.message);
-    if (plain && mapped && answer.message.find(stun::AttributeType::XorMappedAddress) != nullptr) {
+}
+
+void FamilyRun::note_rewriting(const stun::Message& answer) {
+    const auto plain = stun::plain_mapped_address(answer);
+    const auto mapped = stun::mapped_address(answer);
+    if (plain && mapped && answer.find(stun::AttributeType::XorMappedAddress) != nullptr) {
         const bool rewritten = *plain != *mapped;
         if (rewritten || report_.rewriting.value == AddressRewriting::Unknown) {
             report_.rewriting = {rewritten ? AddressRewriting::Rewrites : AddressRewriting::None,

@@ -63,6 +63,7 @@ private:
     void take_survey();
     void leave_out_neighbours(const std::vector<MappingTest::Row>& rows);
     void note_answer(const StunConversation::Answer& answer);
+    void note_rewriting(const stun::Message& answer);
     void note_rows(const MappingSocket& socket);
     void ask_ports();
     void test_filtering();

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """nat-probe's command line in labs: what cannot be meant, names of servers, a terminal, an end from outside, an output that is full."""
 import concurrent.futures
+import json
 import os
 import pathlib
 import pty
@@ -80,6 +81,32 @@ def interrupted():
     return {"status": process.wait(timeout=lab.PATIENCE), "left": is_listed()}
 
 
+def watch():
+    """--watch, ended after two reports by each signal that may end it: its lines, and its exit status."""
+    out = {}
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        with subprocess.Popen([probe.NAT_PROBE, "--json", "--quick", "--watch", "1", *servers()], stdout=subprocess.PIPE,
+                              text=True) as process:
+            lines = [process.stdout.readline() for _ in range(2)]
+            process.send_signal(ending)
+            out[ending.name] = {"classes": [json.loads(line)["verdict"]["class"] for line in lines],
+                                "status": process.wait(timeout=lab.PATIENCE)}
+    return out
+
+
+def expect():
+    """What is expected, and is so or not."""
+    done = {claim: nat_probe("--quick", "--expect", claim, *servers()) for claim in ("mapping=eim", "mapping=apdm")}
+    return {claim: [each.returncode, each.stderr] for claim, each in done.items()}
+
+
+def commands():
+    """Each once: its exit status, and what it prints."""
+    done = {line: nat_probe(*line.split(), *(servers() if line in ("hops", "alloc") else []))
+            for line in (f"qualify {os.environ['NATLAB_STUN']}", "hops", "alloc", "explain cgn")}
+    return {line.split()[0]: [each.returncode, each.stdout] for line, each in done.items()}
+
+
 def names():
     """A name with two addresses, another one of the first, one that does not resolve, and IPv6 in brackets without IPv6."""
     one, two = (os.environ[name].split(":")[0] for name in ("NATLAB_STUN", "NATLAB_STUN2"))
@@ -115,11 +142,14 @@ def ipv6_alone():
 
 
 if __name__ == "__main__":
-    lab.serve(usage, full_output, interrupted, names, terminal, nobody_answers, ipv6_alone)
+    lab.serve(usage, full_output, interrupted, watch, expect, commands, names, terminal, nobody_answers, ipv6_alone)
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(2) as pool:
         refused = pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], usage)
         full = pool.submit(lab.inside, ["--nat", "eim/apdf"], full_output, timeout=110)
         stopped = pool.submit(lab.inside, ["--nat", "home,server=liar"], interrupted)
+        watched = pool.submit(lab.inside, ["--nat", "apdm/apdf"], watch)
+        expected = pool.submit(lab.inside, ["--nat", "eim/apdf"], expect)
+        commanded = pool.submit(lab.inside, ["--nat", "home>cgn"], commands, timeout=110)
         named = pool.submit(lab.inside, ["--nat", "eim/apdf"], names)
         far = pool.submit(lab.inside, ["--nat", "eim/apdf,delay=150ms"], terminal)
         alone = pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], nobody_answers, timeout=110)
@@ -129,6 +159,14 @@ if __name__ == "__main__":
         t.equal(full.result(), {"report": [70, True], "explain": [70, True], "mtu": [70, True], "watch": 70, "closed": [70, True]},
                 "what cannot be written is no success, and ends --watch")
         t.equal(stopped.result(), {"status": 130, "left": False}, "Ctrl-C while a port is open: 130, and it is closed")
+        t.equal(watched.result(), {name: {"classes": ["hard", "hard"], "status": 0} for name in ("SIGINT", "SIGTERM")},
+                "--watch: an object a line until it is interrupted, which is no failure")
+        t.equal(expected.result(), {"mapping=eim": [0, ""],
+                                    "mapping=apdm": [5, "nat-probe: expected mapping=apdm, found eim\n"]},
+                "--expect: 0 if it is so, and else 5 and a line on stderr")
+        for command, word in {"qualify": "rfc 5780: qualified", "hops": "2 NATs", "alloc": "block,", "explain": "Carrier-grade NAT"}.items():
+            status, text = commanded.result()[command]
+            t.check(status == 0 and word in text, f"{command}: it says {word}", [status, text])
         seen = named.result()
         t.equal([seen["class"], seen["filtering"]], ["good", "apdf"], "many names of one server, and dead ones: the rest tells")
         together = [row for row in seen["servers"] if row[1]]

@@ -4,8 +4,10 @@
 import concurrent.futures
 import json
 import os
+import pathlib
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import lab
@@ -37,14 +39,30 @@ def no_network():
     return silent()
 
 
+def far_home():
+    """At home, with servers that are far away: by the routing table, by the interface's name, and by servers.conf."""
+    out = {"gateway": os.environ["NATLAB_GATEWAY"], "stun": os.environ["NATLAB_STUN"], "plain": probe.run()}
+    with open("/proc/net/route", encoding="ascii") as routes:
+        out["interface"] = next(line.split()[0] for line in routes if line.split()[1] == "00000000")
+    out["named"] = probe.run(["--interface", out["interface"]])
+    with tempfile.TemporaryDirectory() as place:
+        settings = pathlib.Path(place, "natterjack")
+        settings.mkdir()
+        settings.joinpath("servers.conf").write_text(f"stun {out['stun']}\n", encoding="ascii")
+        os.environ["XDG_CONFIG_HOME"] = place
+        out["configured"] = probe.run([], [])
+    return out
+
+
 if __name__ == "__main__":
-    lab.serve(look, usual_port, quick, silent, no_network)
+    lab.serve(look, usual_port, quick, silent, no_network, far_home)
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(2) as pool:
         runs = {spec: pool.submit(lab.inside, ["--nat", spec], look, spec) for spec in probe_truth.ALL}
         blocked = pool.submit(lab.inside, ["--nat", "blocked"], usual_port)
         shut = {spec: pool.submit(lab.inside, ["--nat", spec], usual_port) for spec in ("hotel", "corporate")}
         fast = pool.submit(lab.inside, ["--nat", "eim/apdf"], quick)
         unanswered = pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], silent)
+        far = pool.submit(lab.inside, ["--nat", "home,delay=40ms"], far_home)
         nothing = pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], no_network)
 
         names = [each["name"] for each in json.loads(lab.run("presets", "--json").stdout)["presets"]]
@@ -77,8 +95,21 @@ if __name__ == "__main__":
                  found["report"]["families"]["v4"]["filtering"]["confidence"]], [0, "eim", "not-tested"],
                 "--quick finds out the mapping")
 
+        found = far.result()
+        for how in ("plain", "named", "configured"):
+            report, truth = found[how]["report"], probe_truth.ALL["home"]
+            t.equal([found[how]["exit"], probe_truth.read(report)], [0, truth.facts], f"home, far away, {how}: it is called what it is")
+            t.equal(report["gateway"]["interface"], found["interface"], "and the interface is named")
+        report = found["plain"]["report"]
+        t.check(all(each["rtt_ms"] >= 80 for each in report["servers"]), "a delay of 40 ms each way is seen", report["servers"])
+        t.check(any("MiniUPnPd" in each["product"] for each in report["gateway"]["services"]), "the gateway's product is named",
+                report["gateway"])
+        t.equal(report["layers"]["hops"][:1], [{"distance": 1, "address": found["gateway"]}], "the first hop is the gateway")
+        t.equal([[each["endpoint"], each["answered"]] for each in found["configured"]["report"]["servers"]], [[found["stun"], True]],
+                "servers.conf names the server where the command line does not")
+
         everything = [*runs.values(), *shut.values(), blocked, fast, unanswered]
-        t.equal(probe.validate([run.result()["report"] for run in everything]), "", "all JSON is as the schema says")
+        t.equal(probe.validate([*(run.result()["report"] for run in everything), report]), "", "all JSON is as the schema says")
         broken = json.loads(json.dumps(runs["home"].result()["report"]))
         broken["families"]["v4"]["mapping"]["value"] = "cone"
         t.check(probe.validate([broken]), "and the schema can say no")

@@ -122,6 +122,8 @@ if __name__ == "__main__":
                      for fault in lying_stun.FAULTS}
         outvoted = pool.submit(lab.inside, ["--nat", "eim/adf"], one_lies)
         near = pool.submit(lab.inside, ["--nat", "eim/adf,ports=random"], next_door)
+        rewritten = {fault: pool.submit(lab.inside, ["--nat", "eim/apdf", "--no-servers"], lie, fault)
+                     for fault in (lying_stun.REWRITTEN, lying_stun.REWRITTEN_ALONE)}
 
         for spec, run in own_packets.items():
             mapping, filtering = spec.split("/")
@@ -162,5 +164,11 @@ if __name__ == "__main__":
                 ["random", [True, False, False]], "and is named")
         t.equal([seen["alone"]["exit"], seen["alone"]["report"]["verdict"]["class"]], [4, "unknown"],
                 "and alone is no witness of what the internet sees")
-        everything = [second, outvoted, *own_packets.values(), *taken.values(), *dead.values(), *lies.values(), *open_lies.values()]
+        for fault, run in rewritten.items():
+            report = run.result()["report"]
+            t.equal([report["families"]["v4"]["alg"]["value"], report["servers"][0]["rfc5780"]],
+                    ["rewrites", "no" if fault == lying_stun.REWRITTEN_ALONE else "claims"],
+                    f"a server that {fault}: alg tells")
+        everything = [second, outvoted, *rewritten.values(), *own_packets.values(), *taken.values(), *dead.values(), *lies.values(),
+                      *open_lies.values()]
         t.equal(probe.validate([run.result()["report"] for run in everything]), "", "all JSON is as the schema says")

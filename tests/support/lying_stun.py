@@ -19,6 +19,9 @@ FAULTS = {
     "does not send from elsewhere": {"eim/apdf": "claims", "eim/eif": "claims"},
 }
 WRONG_ADDRESS = "tells everybody another's address"
+# As behind a NAT that changes the addresses which it finds in packets: MAPPED-ADDRESS is not what XOR-MAPPED-ADDRESS is.
+REWRITTEN = "has its answers rewritten"
+REWRITTEN_ALONE = "has its answers rewritten, and no other address"
 STRANGER = ("25.0.9.9", 9)
 
 
@@ -84,7 +87,11 @@ class Server:
         if self.fault == "claims its own address as other":
             other = (asked[0], other[1])
         seen = STRANGER if self.fault == WRONG_ADDRESS else peer
-        body = attribute(0x20, address(seen, COOKIE)) + attribute(0x802C, address(other))
+        body = attribute(0x20, address(seen, COOKIE))
+        if self.fault in (REWRITTEN, REWRITTEN_ALONE):
+            body += attribute(1, address(STRANGER))
+        if self.fault != REWRITTEN_ALONE:
+            body += attribute(0x802C, address(other))
         if not changed or self.fault in ("ignores CHANGE-REQUEST", "answers from both"):
             self.send(asked, peer, 0x0101, transaction, body)
         if changed and self.fault == "answers from both":

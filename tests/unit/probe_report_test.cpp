@@ -193,6 +193,96 @@ TEST(TextReport, FitsAScreen) {
     }
 }
 
+/// Behind one NAT, of which all is known.
+ProbeReport behind_router() {
+    ProbeReport out;
+    out.v4.status = FamilyReport::Status::Works;
+    out.v4.local = IpAddress::v4(0xC0A8010A);
+    out.v4.external = IpAddress::v4(0x19007102);
+    out.v4.mapping = {MappingBehaviour::EndpointIndependent, Confidence::Proved, ""};
+    out.v4.filtering = {FilteringBehaviour::AddressAndPortDependent, Confidence::Proved, ""};
+    out.gateway = IpAddress::v4(0xC0A80101);
+    out.layers.count = {1, Confidence::Proved, ""};
+    return out;
+}
+
+std::string path_drawn(const ProbeReport& report) {
+    Placeholders names(true);
+    return "\n" + draw_path(make_outline(report, names).path);
+}
+
+TEST(TextReport, DrawsARouterAndWhatItSpeaks) {
+    auto report = behind_router();
+    report.services = {{Strategy::Igd, true, {}, std::nullopt, "", ""},
+                       {Strategy::Pcp, false, {}, std::nullopt, "", ""},
+                       {Strategy::NatPmp, true, {}, std::nullopt, "", ""}};
+    EXPECT_EQ(path_drawn(report), R"(
+  [this host]-------[router]-----------------------[internet]
+  192.168.1.10      192.168.1.1                    sees 25.0.113.2
+                    opens ports: igd, nat-pmp
+                    eim / apdf
+)");
+}
+
+TEST(TextReport, DrawsTheCarriersNatBehindTheRouterOrInItsPlace) {
+    auto report = behind_router();
+    report.layers.count = {2, Confidence::Proved, ""};
+    report.layers.carrier = {Truth::Yes, Confidence::Proved, ""};
+    EXPECT_EQ(path_drawn(report), R"(
+  [this host]-------[router]---------[carrier's NAT]------[internet]
+  192.168.1.10      192.168.1.1      eim / apdf           sees 25.0.113.2
+)");
+    report.layers.carrier = {Truth::Unknown, Confidence::NotTested, ""};
+    EXPECT_NE(path_drawn(report).find("[second router]"), std::string::npos);
+
+    auto phone = behind_router();
+    phone.v4.local = IpAddress::v4(0x6440000A);
+    phone.gateway = {};
+    phone.layers.carrier = {Truth::Yes, Confidence::Proved, ""};
+    EXPECT_EQ(path_drawn(phone), R"(
+  [this host]------[carrier's NAT]------[internet]
+  100.64.0.10      eim / apdf           sees 25.0.113.2
+)");
+}
+
+TEST(TextReport, DrawsTheVpnInTheRoutersPlace) {
+    auto report = behind_router();
+    report.v4.local = IpAddress::v4(0x0A080002);
+    report.gateway = IpAddress::v4(0x0A080001);
+    report.vpn = {Truth::Yes, Confidence::Likely, ""};
+    EXPECT_EQ(path_drawn(report), R"(
+  [this host]------[VPN]-----------[internet]
+  10.8.0.2         10.8.0.1        sees 25.0.113.2
+                   eim / apdf
+)");
+}
+
+TEST(TextReport, DrawsAFirewallWithoutNat) {
+    auto report = behind_router();
+    report.v4.local = IpAddress::v4(0x19007102);
+    report.v4.mapping.value = MappingBehaviour::None;
+    report.layers.count = {0, Confidence::Proved, ""};
+    EXPECT_EQ(path_drawn(report), R"(
+  [this host]------[firewall]------[internet]
+  25.0.113.2       apdf            sees 25.0.113.2
+)");
+    report.v4.filtering.value = FilteringBehaviour::EndpointIndependent;
+    EXPECT_EQ(path_drawn(report), R"(
+  [this host]------[internet]
+  25.0.113.2       sees 25.0.113.2
+)");
+}
+
+TEST(TextReport, CutsThePathWhereUdpIsBlocked) {
+    ProbeReport report;
+    report.v4.status = FamilyReport::Status::Blocked;
+    report.v4.local = IpAddress::v4(0xC0A8010A);
+    EXPECT_EQ(path_drawn(report), R"(
+  [this host]---//--[firewall]--//--[internet]
+  192.168.1.10      no UDP
+)");
+}
+
 TEST(Expectation, IsReadAndChecked) {
     const auto wanted = parse_expectations("mapping=apdm,cgn=no,layers=2,portmap=claimed");
     ASSERT_TRUE(wanted);

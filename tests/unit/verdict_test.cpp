@@ -265,6 +265,49 @@ TEST(Verdict, OfIpv6AloneIsIpv6s) {
     }
 }
 
+TEST(Consoles, CallANetworkByWhoGetsIn) {
+    struct Case {
+        const char* what;
+        ProbeReport report;
+        std::string xbox;
+        std::string playstation;
+    };
+    ProbeReport blocked;
+    blocked.v4.status = FamilyReport::Status::Blocked;
+    ProbeReport silent;
+    silent.v4.status = FamilyReport::Status::Silent;
+    auto sequential = working(M::AddressAndPortDependent, F::AddressAndPortDependent);
+    sequential.v4.ports.pattern = {PortPattern::Sequential, Confidence::Likely, ""};
+    auto of_unknown_kind = working(M::Unknown, F::Unknown);
+    of_unknown_kind.v4.mapping_depends = true;
+    auto mapped = working(M::EndpointIndependent, F::AddressAndPortDependent);
+    mapped.mapped = {{6667, Transport::Udp, OpeningInfo{.proof = Proof::Proved}, ""}};
+    const std::vector<Case> cases = {
+        {"no NAT, no filter", working(M::None, F::EndpointIndependent), "open", "type1"},
+        {"no NAT, a filter", working(M::None, F::AddressAndPortDependent), "moderate", "type2"},
+        {"no NAT, who knows", working(M::None, F::Unknown), "moderate", "type2"},
+        {"eim/eif", working(M::EndpointIndependent, F::EndpointIndependent), "open", "type2"},
+        {"eim/adf", working(M::EndpointIndependent, F::AddressDependent), "moderate", "type2"},
+        {"eim/apdf", working(M::EndpointIndependent, F::AddressAndPortDependent), "moderate",
+         "type2"},
+        {"eim, who knows", working(M::EndpointIndependent, F::Unknown), "moderate", "type2"},
+        {"eim, a port that is proved open", mapped, "open", "type2"},
+        {"adm", working(M::AddressDependent, F::EndpointIndependent), "strict", "type3"},
+        {"apdm", working(M::AddressAndPortDependent, F::AddressAndPortDependent), "strict",
+         "type3"},
+        {"apdm, guessable", sequential, "strict", "type3"},
+        {"adm or apdm", of_unknown_kind, "strict", "type3"},
+        {"blocked", blocked, "strict", "type3"},
+        {"silent", silent, "unknown", "unknown"},
+        {"a mapping unknown", working(M::Unknown, F::Unknown), "unknown", "unknown"},
+    };
+    for (auto [what, report, xbox, playstation] : cases) {
+        judge(report);
+        EXPECT_EQ(report.verdict.xbox, xbox) << what;
+        EXPECT_EQ(report.verdict.playstation, playstation) << what;
+    }
+}
+
 TEST(Verdict, OfBothFamiliesIsIpv4s) {
     auto report = working(M::AddressAndPortDependent, F::AddressAndPortDependent);
     report.v6 = working(M::None, F::EndpointIndependent).v4;

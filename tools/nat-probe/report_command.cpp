@@ -87,7 +87,11 @@ public:
         hairpin_.cancel();
         mtu_.cancel();
     }
-    [[nodiscard]] int exit_code() const { return exit_code_; }
+    /// What an interruption ends with: an end is what --watch waits for, once it has told
+    /// something.
+    [[nodiscard]] int exit_code() const {
+        return options_.watch.count() > 0 && has_reported_ ? tool_support::kDone : exit_code_;
+    }
 
 private:
     void take(Result<ProbeReport> result) {
@@ -130,6 +134,7 @@ private:
             exit_code_ = exit_code_of_failure(result.error());
         } else {
             exit_code_ = show(options_, *result, measured);
+            has_reported_ = true;
         }
         const bool hopeless =
             !std::cout || (!result && result.error().code == natterjack::Errc::InvalidArgument);
@@ -156,6 +161,7 @@ private:
     Measured measured_;
     int missing_ = 0;
     guint timer_ = 0;
+    bool has_reported_ = false;
     int exit_code_ = kInterrupted;
 };
 
