@@ -132,7 +132,7 @@ Result<std::vector<Path>> choose_ipv6_paths(const net::Network& network,
                 Path path{
                     .gateway = route.gateway, .source = own.address, .interface = route.interface};
                 complete(network, path);
-                if (fits(network, choice, path) && paths.size() < kMaxPaths) {
+                if (fits(network, choice, path) && paths.size() < kMaxIpv6Sources) {
                     paths.push_back(std::move(path));
                 }
             }

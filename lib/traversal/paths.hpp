@@ -18,6 +18,10 @@ inline constexpr unsigned kWholeAddress = 32;
 /// More ways out than this are not asked.
 inline constexpr std::size_t kMaxPaths = 4;
 
+/// For more IPv6 addresses than this nothing is opened: as many as Linux gives an interface by
+/// itself (net.ipv6.conf.*.max_addresses).
+inline constexpr std::size_t kMaxIpv6Sources = 16;
+
 /// Whether this host has what was chosen.
 /// \retval Errc::InvalidArgument  no such interface; the source is no address of this host; the
 ///                                gateway is no unicast address
@@ -33,7 +37,7 @@ inline constexpr std::size_t kMaxPaths = 4;
                                                      const NetworkChoice& choice);
 
 /// The IPv6 ways: each global address of an interface with a default route, as the source of a path
-/// of its own, at most kMaxPaths. Temporary addresses (RFC 8981) come last, deprecated and
+/// of its own, at most kMaxIpv6Sources. Temporary addresses (RFC 8981) come last, deprecated and
 /// tentative ones not at all. Errors as choose_paths().
 [[nodiscard]] Result<std::vector<Path>> choose_ipv6_paths(const net::Network& network,
                                                           const NetworkChoice& choice);

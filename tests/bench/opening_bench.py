@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Time to an opening, and to "nothing here", against upnpc and natpmpc in the same lab.
 
-Medians of whole-process wall times, and ratios; judges nothing. opening_bench.py [--json FILE] [--write]
+Medians of whole-process wall times, and ratios; judges nothing. opening_bench.py [--quick] [--json FILE] [--write]
 """
 import os
 import statistics
@@ -16,7 +16,7 @@ import lab
 import page
 
 NAT_MAP = os.environ.get("NAT_MAP", "nat-map")
-ROUNDS = 5
+ROUTER = "eim/apdf,server=own,pcp"
 
 
 def wall_ms(*command):
@@ -25,10 +25,10 @@ def wall_ms(*command):
     return {"ms": (time.monotonic() - started) * 1000, "status": done.returncode}
 
 
-def median_ms(status, *command, after=None):
+def median_ms(rounds, status, *command, after=None):
     """The median over some rounds, each of which must end with `status`; `after` cleans up."""
     times = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         measured = wall_ms(*command)
         if measured["status"] != status:
             raise RuntimeError(f"{command}: status {measured['status']}")
@@ -38,34 +38,39 @@ def median_ms(status, *command, after=None):
     return statistics.median(times)
 
 
-def openings():
+def openings(rounds):
     host = os.environ["NATLAB_HOST"]
     delete = [NAT_MAP, "delete", "6667", "tcp"]
     out = {}
     for via in ("auto", "igd", "pcp", "nat-pmp"):
-        out[f"nat-map --via {via}"] = median_ms(0, NAT_MAP, "add", "6667", "tcp", "--via", via,
+        out[f"nat-map --via {via}"] = median_ms(rounds, 0, NAT_MAP, "add", "6667", "tcp", "--via", via,
                                                 after=delete)
-    out["upnpc -a"] = median_ms(0, "upnpc", "-a", host, "6667", "6667", "tcp", after=delete)
-    out["natpmpc -a"] = median_ms(0, "natpmpc", "-a", "6667", "6667", "tcp", "600", after=delete)
+    out["upnpc -a"] = median_ms(rounds, 0, "upnpc", "-a", host, "6667", "6667", "tcp", after=delete)
+    out["natpmpc -a"] = median_ms(rounds, 0, "natpmpc", "-a", "6667", "6667", "tcp", "600", after=delete)
     return out
 
 
-def known():
+def known(rounds):
     """The first opening on a network, and one on a network that the journal knows."""
     add = [NAT_MAP, "add", "6667", "tcp", "--via", "igd"]
     delete = [NAT_MAP, "delete", "6667", "tcp", "--via", "igd"]
     journal = os.path.join(os.environ["XDG_STATE_HOME"], "natterjack", "mappings.json")
     first = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         if os.path.exists(journal):
             os.remove(journal)
         first.append(wall_ms(*add)["ms"])
         subprocess.run(delete, capture_output=True, check=False, timeout=60)
-    return {"first": statistics.median(first), "known": median_ms(0, *add, after=delete)}
+    return {"first": statistics.median(first), "known": median_ms(rounds, 0, *add, after=delete)}
 
 
-def nothing():
-    return {"nat-map": median_ms(1, NAT_MAP, "add", "6667", "tcp"),
+def by_pcp(rounds):
+    return median_ms(rounds, 0, NAT_MAP, "add", "6667", "tcp", "--via", "pcp",
+                     after=[NAT_MAP, "delete", "6667", "tcp"])
+
+
+def nothing(rounds):
+    return {"nat-map": median_ms(rounds, 1, NAT_MAP, "add", "6667", "tcp"),
             "upnpc -l": wall_ms("upnpc", "-l")["ms"]}
 
 
@@ -83,24 +88,32 @@ def table(times, base):
 
 def main():
     words = page.arguments(__doc__)
+    rounds = 1 if words.quick else 5
     seen = {
         "A gateway with IGD, PCP and NAT-PMP, no delay:":
             (["--nat", "home", "--no-servers"], openings, "upnpc -a"),
         "The same with 40 ms to the gateway, each way:":
             (["--nat", "home,lan-delay=40ms", "--no-servers"], openings, "upnpc -a"),
+        "By IGD, the first opening on a network and one on a network that the journal knows:":
+            (["--nat", "home", "--no-servers"], known, "first"),
         "No gateway, until it is said that nothing here opens ports:":
             (["--nat", "eim/apdf", "--no-servers"], nothing, "upnpc -l"),
     }
     measured = {}
-    parts = [f"Whole programs, start included, against the real miniupnpd; medians of {ROUNDS} runs."]
+    parts = [f"Whole programs, start included, against the real miniupnpd unless said otherwise; medians of {rounds} runs."]
     for title, (where, function, base) in seen.items():
-        measured[title] = lab.inside(where, function, timeout=180)
+        measured[title] = lab.inside(where, function, rounds, timeout=180)
         parts += [title, table(measured[title], base)]
+    title = "nat-lab's own gateway, by PCP, and two of them one behind the other:"
+    routers = {"one router": ROUTER, "two routers": f"{ROUTER}>{ROUTER}"}
+    measured[title] = {name: lab.inside(["--nat", nat, "--no-servers"], by_pcp, rounds, timeout=180)
+                       for name, nat in routers.items()}
+    parts += [title, table(measured[title], "one router")]
     measured["peak_kib"] = lab.inside(["--nat", "home", "--no-servers"], memory)
     parts.append(f"Most memory that `nat-map add` ever has: {measured['peak_kib'] / 1024:.1f} MiB.")
     page.publish("opening", "\n\n".join(parts), measured, words)
 
 
 if __name__ == "__main__":
-    lab.serve(openings, known, nothing, memory)
+    lab.serve(openings, known, by_pcp, nothing, memory)
     main()

@@ -2,6 +2,7 @@
 // Openings on gateways that reboot, forget, announce themselves, or are slandered; on a host whose
 // address changes, and after a run that was killed.
 #include <filesystem>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -242,6 +243,40 @@ TEST_F(LeaseKeeperTest, FollowsTheHostToItsNewAddress) {
     }
 }
 
+TEST_F(LeaseKeeperTest, FollowsTheDefaultRouteToAnotherGatewayOnAnotherLink) {
+    constexpr auto kOther = IpAddress::v4(0xC0A85801); // 192.168.88.1
+    const test::Link link("lan2", "gw2");
+    test::ip("address add 192.168.88.2/24 dev lan2");
+    test::Place place(kOther);
+    place.link = "gw2";
+    {
+        const test::InRouter in_router;
+        test::ip("address add 192.168.88.1/24 dev gw2");
+    }
+    FakeIgd other_igd(runner_.loop(), place);
+    Fake5351 other_server(runner_.loop(), place);
+    for (const auto strategy : {Strategy::Igd, Strategy::Pcp, Strategy::NatPmp}) {
+        changes_.clear();
+        open(strategy);
+        ASSERT_TRUE(opening_) << to_string(strategy) << ": " << failure_->message;
+        EXPECT_EQ(opening_->info().gateway, test::kGateway);
+        test::ip("route replace default via 192.168.88.1");
+        ASSERT_TRUE(runner_.run_until([this] { return !changes_.empty(); })) << to_string(strategy);
+        runner_.run_for(300ms);
+        ASSERT_EQ(changes_.size(), 1U) << to_string(strategy);
+        EXPECT_EQ(changes_[0].second.gateway, kOther);
+        EXPECT_EQ(opening_->info().gateway, kOther);
+        EXPECT_EQ(opening_->info().internal.to_string(), "192.168.88.2:6667");
+        EXPECT_EQ(other_igd.table.size() + other_server.mappings().size(), 1U);
+        opening_.reset();
+        EXPECT_TRUE(settled());
+        EXPECT_EQ(other_igd.table.size() + other_server.mappings().size(), 0U);
+        test::ip("route replace default via 192.168.77.1");
+        igd_.table.clear(); // the former one has its lease
+        server_.reboot();
+    }
+}
+
 TEST_F(LeaseKeeperTest, LooksAtOnceWhenTheHostHasSlept) {
     open(Strategy::Pcp);
     server_.reboot();
@@ -308,10 +343,18 @@ TEST_F(LeaseKeeperTest, OpensAKnownUpnpGatewayWithoutWaitingForTheSearch) {
     igd_.manners.ssdp_delay = 900ms;
     const auto started = net::now();
     const int before = igd_.searches;
+    igd_.descriptions = 0;
+    igd_.requests.clear();
     open(Strategy::Igd);
     ASSERT_TRUE(opening_) << failure_->message;
     EXPECT_LT(net::now() - started, 900ms);
     EXPECT_EQ((igd_.searches - before) % 6, 1) << "a repeat, on a slow machine, is six more";
+    EXPECT_EQ(igd_.descriptions, 1);
+    std::multiset<std::string> asked; // two go side by side
+    for (const auto& request : igd_.requests) asked.insert(request.action);
+    const std::multiset<std::string> all = {"GetSpecificPortMappingEntry", "AddPortMapping",
+                                            "GetExternalIPAddress", "GetSpecificPortMappingEntry"};
+    EXPECT_EQ(asked, all);
 }
 
 TEST_F(LeaseKeeperTest, DoesNotBelieveAMemoryThatIsOutOfDate) {

@@ -69,9 +69,14 @@ def readdressed(via):
     return end(keeper, out)
 
 
-def host_moved(via):
+def host_moved(via, unplugged=False):
+    """`unplugged`: as a laptop that is carried to another socket; else its lease by DHCP changes."""
     keeper, server, address, port = begin("--via", via)
+    if unplugged:
+        lab.change("link", "a", "down")
     lab.change("readdress", "a", "192.168.1.11")
+    if unplugged:
+        lab.change("link", "a", "up")
     changed = time.monotonic()
     moved = keeper.wait_for("moved")
     former = f"tcp {port}"
@@ -177,10 +182,10 @@ def short_lease(*arguments):
     return end(keeper, out)
 
 
-def dead():
+def dead(via="igd"):
     """The gateway lists and renews what it forwards no more; only the relay outside can tell."""
     server = leases.listens()
-    keeper = Keep("--via", "igd", "--check", "1", "--prove", "--turn", os.environ["NATLAB_TURN_TCP"],
+    keeper = Keep("--via", via, "--check", "1", "--prove", "--turn", os.environ["NATLAB_TURN_TCP"],
                   protocol="both")
     proofs = [keeper.wait_for("opened")["mappings"][0]["proof"] for _ in range(2)]
     address, port = leases.external_of(keeper.events[0])
@@ -197,14 +202,17 @@ def dead():
 FUNCTIONS = (rebooted, flushed, readdressed, host_moved, killed, orphaned, two_keepers, taken_over,
              hooked, short_lease, dead)
 
+LISTED_BUT_DEAD = "listed but dead, by igd, `--check 1 --prove`"
 FAULTS = {
     # name: (function, its arguments)
     "reboot, by {}": (rebooted, ("igd", "pcp", "nat-pmp"), ()),
     "reboot with its lease file, by {}": (rebooted, ("igd", "pcp"), ("--keep-leases",)),
     # Not by IGD: miniupnpd goes on listing what it does not forward any more.
     "flushed rules, by {}": (flushed, ("pcp", "nat-pmp"), ()),
+    LISTED_BUT_DEAD: (dead, ("igd",), ()),
     "another WAN address, by {}": (readdressed, ("igd", "pcp", "nat-pmp"), ()),
     "another address of the host, by {}": (host_moved, ("igd", "pcp", "nat-pmp"), ()),
+    "link down, another address, link up, by {}": (host_moved, ("igd", "pcp", "nat-pmp"), (True,)),
     "keeper killed and started again, by {}": (killed, ("igd", "pcp", "nat-pmp"), ()),
 }
 
@@ -244,21 +252,21 @@ if __name__ == "__main__":
     with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(4) as pool:
         faults = run_faults(pool)
         rest = {function.__name__: pool.submit(in_lab, function)
-                for function in (dead, orphaned, two_keepers, taken_over, hooked, short_lease)}
+                for function in (orphaned, two_keepers, taken_over, hooked, short_lease)}
         for name, future in faults.items():
             check(t, name, future.result())
         for via in ("igd", "pcp", "nat-pmp"):
             seen = faults[f"another WAN address, by {via}"].result()
             t.equal(seen["external"], f"25.0.113.77:{PORT}", f"another WAN address, by {via}: told")
-            seen = faults[f"another address of the host, by {via}"].result()
-            t.equal(seen["internal"], f"192.168.1.11:{PORT}",
-                    f"another address of the host, by {via}: told")
+            for name in (f"another address of the host, by {via}",
+                         f"link down, another address, link up, by {via}"):
+                seen = faults[name].result()
+                t.equal(seen["internal"], f"192.168.1.11:{PORT}", f"{name}: told")
             seen = faults[f"keeper killed and started again, by {via}"].result()
             t.equal([seen["between"], seen["same"]], [1, True],
                     f"keeper killed, by {via}: the next one takes the mapping over")
 
-        seen = rest["dead"].result()
-        check(t, "listed but dead", seen)
+        seen = faults[LISTED_BUT_DEAD].result()
         t.equal([seen["proofs"], seen["told"]], [["proved", "proved"], ["refuted", "proved"]],
                 "listed but dead: tried again from outside, made again, and told")
         t.check(seen["datagrams"], "listed but dead: so is the neighbour that cannot be tried", seen)

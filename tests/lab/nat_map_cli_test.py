@@ -3,9 +3,13 @@
 """nat-map's command line: what it refuses, in which words and with which exit status."""
 import json
 import os
+import pty
 import re
+import select
+import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import command_line
@@ -77,8 +81,26 @@ def long_lease():
                                             done.stdout))]
 
 
+def terminal(*ports):
+    """What `keep` shows on a terminal until its line was renewed once and Ctrl-C comes."""
+    ours, its = pty.openpty()
+    keeper = subprocess.Popen([NAT_MAP, "keep", *ports, "--via", "pcp"], text=True, stdout=subprocess.PIPE, stderr=its)
+    os.close(its)
+    shown, until, interrupted = b"", time.monotonic() + lab.PATIENCE, False
+    try:
+        while select.select([ours], [], [], max(0.0, until - time.monotonic()))[0]:
+            shown += os.read(ours, 4096)
+            if shown.count(b"kept for") > 1 and not interrupted:
+                keeper.send_signal(signal.SIGINT)
+                interrupted = True
+    except OSError:
+        pass  # the other end is closed
+    said, _ = keeper.communicate(timeout=lab.PATIENCE)
+    return {"status": keeper.returncode, "shown": shown.decode(), "said": said, "wan": os.environ["NATLAB_WAN"]}
+
+
 if __name__ == "__main__":
-    lab.serve(usage, without_network, closed_stdout, long_lease)
+    lab.serve(usage, without_network, closed_stdout, long_lease, terminal)
     with tap.Tap() as t:
         t.equal(lab.inside(["--nat", "eim/apdf", "--no-servers"], usage), [],
                 "bad arguments: exit status 64, the word at fault on stderr, nothing on stdout")
@@ -89,6 +111,15 @@ if __name__ == "__main__":
                 "a full disk behind stdout is not silently ignored")
         t.equal(lab.inside(["--nat", "eim/apdf,pcp", "--no-servers"], long_lease), [0, True],
                 "a long lease: its end has a date")
+        seen = lab.inside(["--nat", "eim/apdf,pcp", "--no-servers"], terminal, "6667")
+        times = re.findall(rf"\r\x1b\[K6667/tcp {seen['wan']}:6667  kept for 0:00:(\d\d)", seen["shown"])
+        t.check(len(times) > 1 and int(times[0]) < int(times[1]),
+                "keep on a terminal: its line says what is open, and for how long", seen)
+        t.equal([seen["status"], seen["shown"].endswith("\r\x1b[K"), "\x1b" in seen["said"]], [0, True, False],
+                "keep on a terminal: it takes its line away, and puts nothing of it into the output")
+        seen = lab.inside(["--nat", "eim/apdf,pcp", "--no-servers"], terminal, "6667", "6668", "both")
+        t.check("\r\x1b[K4 ports  kept for 0:00:0" in seen["shown"] and "6667" not in seen["shown"],
+                "keep on a terminal: of many ports it says how many", seen)
         for command in ("", "add", "list", "delete", "external", "keep"):
             done = nat_map(*command.split(), "--help")
             t.check(done.returncode == 0 and "nat-map add 6667 tcp" in done.stdout and not done.stderr,

@@ -119,6 +119,20 @@ def interrupted_keep():
     return out
 
 
+def keep_of_two_ports():
+    """Each of the four may still move to IGD, where that was late."""
+    host = os.environ["NATLAB_HOST"]
+    keeper = subprocess.Popen([NAT_MAP, "keep", str(PORT), str(PORT + 1), "both", "--json"], text=True,
+                              stdout=subprocess.PIPE)
+    told = [json.loads(keeper.stdout.readline()) for _ in range(4)]
+    wanted = {f"{protocol} {port}": f"{host}:{port}" for protocol in ("tcp", "udp") for port in (PORT, PORT + 1)}
+    kept = leases.settled_list(wanted)
+    keeper.send_signal(signal.SIGINT)
+    rest, _ = keeper.communicate(timeout=10)
+    return {"told": told + [json.loads(line) for line in rest.splitlines()], "wanted": wanted, "kept": kept,
+            "status": keeper.returncode, "left": leases.listed()}
+
+
 def keep_without_reader(via):
     """Whoever reads the output is gone: nobody would hear that the port moves or is lost."""
     keeper = subprocess.Popen([NAT_MAP, "keep", str(PORT), "--via", via], stdout=subprocess.PIPE,
@@ -276,7 +290,7 @@ def check_cycle(t, name, via, protocol, seen):
 
 
 if __name__ == "__main__":
-    lab.serve(open_and_close, witnessed_by_natpmpc, interrupted_keep, interrupted_add, keep_without_reader,
+    lab.serve(open_and_close, witnessed_by_natpmpc, interrupted_keep, keep_of_two_ports, interrupted_add, keep_without_reader,
               keep_with_a_command_that_hangs, keep_interrupted_early, until_interrupted, ports_that_are_taken, deletions,
               chain, simply)
     with tap.Tap() as t:
@@ -346,6 +360,15 @@ if __name__ == "__main__":
         t.equal([seen["status"], [told["event"] for told in seen["closed"]]], [0, ["closed", "closed"]],
                 "keep: Ctrl-C closes, and says so")
         t.equal(seen["left"], {}, "keep: Ctrl-C leaves nothing behind")
+
+        seen = inside("home", keep_of_two_ports)
+        pairs = [(protocol, f"{PORT + more}") for protocol in ("tcp", "udp") for more in (0, 1)]
+        for event in ("opened", "closed"):
+            mappings = [told["mappings"][0] for told in seen["told"] if told["event"] == event]
+            t.equal(sorted((m["protocol"], m["internal"].rsplit(":", 1)[1]) for m in mappings), pairs,
+                    f"keep of two ports by both: each of the four is {event}, and told")
+        t.equal(seen["kept"], seen["wanted"], "keep of two ports by both: upnpc sees four")
+        t.equal([seen["status"], seen["left"]], [0, {}], "keep of two ports by both: Ctrl-C leaves nothing behind")
 
         t.equal(inside("home", keep_with_a_command_that_hangs), [True, 0],
                 "keep: a second Ctrl-C does not wait for the command of --exec")

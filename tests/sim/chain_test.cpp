@@ -412,6 +412,19 @@ TEST_F(ChainTest, OpensAgainByTheProtocolThatHasThePort) {
     EXPECT_EQ(opened().external.to_string(), kOutside);
 }
 
+TEST_F(ChainTest, DoesNotWaitForAProtocolThatAKnownGatewayNeverAnswered) {
+    journal_ = make_directory();
+    ASSERT_TRUE(Journal(journal_).remember(
+        {ScriptedHouse::kGateway, "", {.location = {}, .answered = {Strategy::Pcp}}},
+        std::chrono::system_clock::now()));
+    start();
+    ASSERT_TRUE(house_.at(Strategy::Igd).probe); // it is asked all the same
+    fire(house_.at(Strategy::Pcp).probe, Service{});
+    ASSERT_EQ(house_.at(Strategy::Pcp).maps, 1);
+    fire(house_.at(Strategy::Pcp).map, house_.grant(Strategy::Pcp, kOutside));
+    EXPECT_EQ(opened().strategy, Strategy::Pcp);
+}
+
 TEST_F(ChainTest, OpensAnotherNumberByTheBestProtocolAlthoughThePortHasOne) {
     journal_ = make_directory();
     start({.port = 6667, .transport = Transport::Tcp}, {Strategy::Pcp});

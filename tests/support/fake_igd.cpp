@@ -199,6 +199,7 @@ std::string FakeIgd::description() const {
 
 ScriptedResponse FakeIgd::serve(const ScriptedRequest& request) {
     if (request.method == "GET") {
+        ++descriptions;
         if (manners.description) return *manners.description;
         ScriptedResponse response;
         response.body = description();

@@ -87,7 +87,8 @@ public:
     [[nodiscard]] const ScriptedHttpServer& http() const { return *http_; }
     /// Listens on another port from now on, as miniupnpd does when it starts anew.
     void restart();
-    int searches = 0; ///< M-SEARCH datagrams received.
+    int searches = 0;     ///< M-SEARCH datagrams received.
+    int descriptions = 0; ///< How often the description was asked for.
 
 private:
     class Ssdp;

@@ -102,6 +102,59 @@ TEST(ChoosePaths, PassesOverIpv6AndDeviceOnlyRoutesAndAsksAFewAtMost) {
     EXPECT_EQ((*paths)[0].source, ip("10.77.0.5")); // the route named none
 }
 
+/// A host on one link with a router, and these addresses.
+net::Network host_by_ipv6(std::vector<net::InterfaceAddress> addresses) {
+    net::Network out;
+    out.interfaces = {{.index = 2, .name = "eth0", .up = true, .addresses = std::move(addresses)}};
+    out.default_routes = {{.gateway = ip("fe80::1%2"), .interface = 2}};
+    return out;
+}
+
+TEST(ChooseIpv6Paths, TakesStableAddressesFirstAndTemporaryOnesLast) {
+    const auto paths = choose_ipv6_paths(
+        host_by_ipv6({{.address = ip("2a00:113::7"), .prefix_length = 64, .temporary = true},
+                      {.address = ip("2a00:113::5"), .prefix_length = 64},
+                      {.address = ip("fd77::2"), .prefix_length = 64},
+                      {.address = ip("fe80::2%2"), .prefix_length = 64}}),
+        {});
+    ASSERT_TRUE(paths) << paths.error().message;
+    ASSERT_EQ(paths->size(), 2U);
+    EXPECT_EQ((*paths)[0].source, ip("2a00:113::5"));
+    EXPECT_EQ((*paths)[0].gateway, ip("fe80::1%2"));
+    EXPECT_EQ((*paths)[0].prefix_length, 64U);
+    EXPECT_EQ((*paths)[1].source, ip("2a00:113::7"));
+}
+
+TEST(ChooseIpv6Paths, LeavesOutDeprecatedAndTentativeAddresses) {
+    std::vector<net::InterfaceAddress> addresses = {
+        {.address = ip("2a00:113::5"), .prefix_length = 64, .deprecated = true},
+        {.address = ip("2a00:113::6"), .prefix_length = 64, .tentative = true},
+        {.address = ip("2a00:113::7"), .prefix_length = 64, .temporary = true, .deprecated = true}};
+    EXPECT_EQ(choose_ipv6_paths(host_by_ipv6(addresses), {}).error().code, Errc::NoNetwork);
+    addresses.push_back({.address = ip("2a00:113::8"), .prefix_length = 64});
+    const auto paths = choose_ipv6_paths(host_by_ipv6(addresses), {});
+    ASSERT_TRUE(paths) << paths.error().message;
+    ASSERT_EQ(paths->size(), 1U);
+    EXPECT_EQ((*paths)[0].source, ip("2a00:113::8"));
+}
+
+TEST(ChooseIpv6Paths, AreLimitedAndKeepAStableAddressBeforeTemporaryOnes) {
+    std::vector<net::InterfaceAddress> addresses;
+    for (std::size_t i = 0; i < kMaxIpv6Sources; ++i) {
+        addresses.push_back({.address = ip(("2a00:113::1:" + std::to_string(i)).c_str()),
+                             .prefix_length = 64,
+                             .temporary = true});
+    }
+    const auto all = choose_ipv6_paths(host_by_ipv6(addresses), {});
+    ASSERT_TRUE(all) << all.error().message;
+    EXPECT_EQ(all->size(), kMaxIpv6Sources);
+    addresses.push_back({.address = ip("2a00:113::5"), .prefix_length = 64});
+    const auto paths = choose_ipv6_paths(host_by_ipv6(addresses), {});
+    ASSERT_TRUE(paths) << paths.error().message;
+    EXPECT_EQ(paths->size(), kMaxIpv6Sources);
+    EXPECT_EQ((*paths)[0].source, ip("2a00:113::5"));
+}
+
 TEST(PublicAddresses, FindsThoseOfTheHostItself) {
     auto network = laptop();
     EXPECT_TRUE(public_addresses(network, {}).empty());

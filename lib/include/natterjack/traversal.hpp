@@ -31,7 +31,7 @@ struct NetworkChoice {
 /// By which of the host's addresses a port is to be reachable.
 enum class Families : std::uint8_t {
     Ipv4, ///< A mapping on the gateway.
-    Ipv6, ///< A pinhole in the router's firewall for each global address, temporary ones last.
+    Ipv6, ///< A pinhole in the firewall for each global address, temporary ones last; 16 at most.
     Both
 };
 
