@@ -321,7 +321,7 @@ void ChainAttempt::act(const Race::Action& action) {
     case Race::Action::Kind::Unmap: take_back(stages_[action.stage]); return;
     case Race::Action::Kind::Report: report(action.stage); return;
     case Race::Action::Kind::Move:
-        if (const auto opening = opening_.lock()) opening->move_to(lease_of(action.stage));
+        if (const auto opening = opening_.lock()) opening->move_to(lease_of(action.stage), story());
         return;
     case Race::Action::Kind::GiveUp: give_up(); return;
     }

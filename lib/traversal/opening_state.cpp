@@ -256,7 +256,7 @@ void OpeningState::settle_in(Lease lease, Appraisal appraise, const Story& story
     homeless_ = false;
     const auto former = std::exchange(lease_.mapping, lease.mapping);
     if (!is_same_mapping(former, lease.mapping)) erase_from_journal(former);
-    if (parts_.share && lease.path.source != lease_.path.source) close_former_pinhole(former);
+    if (is_left_behind(lease.path)) remove_in_background(loop_, std::move(lease_.mapper), former);
     if (const auto id = std::exchange(enrolled_, std::nullopt)) parts_.keeper->depart(*id);
     lease_ = std::move(lease);
     made_at_ = net::now();
@@ -272,9 +272,13 @@ void OpeningState::settle_in(Lease lease, Appraisal appraise, const Story& story
     take(lease_.mapping);
 }
 
-// An address that is deprecated can still be asked from, one that is gone cannot; nobody waits.
-void OpeningState::close_former_pinhole(const Mapping& former) {
-    remove_in_background(loop_, std::move(lease_.mapper), former);
+// Whether what stands would stay open beside the new one: an IPv6 pinhole for another address, and
+// what another router on another link has. An address that is deprecated can still be asked from,
+// and a link that is no more the default one may still be up; nobody waits for those that are not.
+bool OpeningState::is_left_behind(const Path& path) const {
+    if (!lease_.mapper) return false;
+    if (parts_.share) return path.source != lease_.path.source;
+    return path.interface != lease_.path.interface && path.gateway != lease_.path.gateway;
 }
 
 void OpeningState::could_not_move(const Error& error) {
@@ -374,10 +378,11 @@ void OpeningState::report(Opening::Change change, const OpeningInfo& before) {
     if (handler) handler(change, before, info());
 }
 
-void OpeningState::move_to(Lease better) {
+void OpeningState::move_to(Lease better, Story story) {
     if (phase_ != Phase::Open || busy_) return;
     busy_ = true;
     dismiss();
+    better_story_ = std::move(story);
     better_ = std::move(better);
     better_.request.external_port = lease_.mapping.external.port;
     // The old one first: both may stand in one table of one router, and the port is the same.
@@ -385,24 +390,46 @@ void OpeningState::move_to(Lease better) {
                          [this](const Result<void>&) { map_better(); });
 }
 
+// The journal keeps the old one until the new one is in it: the port is this process's throughout.
 void OpeningState::map_better() {
-    erase_from_journal(lease_.mapping);
     better_.mapper->map(better_.request, net::now() + kRenewalLimit,
                         [this](Result<Mapping> result) { handle_move(std::move(result)); });
+}
+
+// The better one's line has its answer to the probe, the former's that it gave the opening.
+void OpeningState::retell(const Mapping& former) {
+    for (auto& line : better_story_) {
+        if (line.strategy == former.strategy && line.gateway == former.gateway) {
+            line.outcome = StoryLine::Outcome::Spare;
+        }
+        if (line.strategy == lease_.mapping.strategy && line.gateway == lease_.mapping.gateway) {
+            line.outcome = StoryLine::Outcome::Opened;
+            line.message = lease_.mapping.external.to_string() + " leads to " +
+                           lease_.mapping.internal.to_string();
+        }
+    }
+    const std::lock_guard lock(mutex_);
+    info_.story = std::exchange(better_story_, {});
 }
 
 void OpeningState::handle_move(Result<Mapping> result) {
     const auto self = shared_from_this();
     busy_ = false;
+    const auto former = lease_.mapping;
     if (phase_ == Phase::Released) {
         if (result) lease_ = std::exchange(better_, {});
-        return finish_release(std::move(result));
+        finish_release(std::move(result));
+        forget(former);
+        return;
     }
     if (result) {
         lease_ = std::exchange(better_, {});
         lease_.mapping = *result;
+        retell(former);
         hold_session();
         enroll();
+        write_journal();
+        forget(former);
         take(*std::move(result));
         return;
     }
@@ -489,6 +516,10 @@ void OpeningState::write_journal() {
 
 void OpeningState::erase_from_journal(const Mapping& mapping) {
     is_journalled_ = false;
+    forget(mapping);
+}
+
+void OpeningState::forget(const Mapping& mapping) {
     if (!is_a_gateways(mapping.strategy)) return;
     parts_.keeper->write(parts_.journal, {.entry = {.mapping = mapping}, .erase = true});
 }

@@ -72,8 +72,9 @@ public:
     /// Takes \a lease over and keeps it alive. Once, right after construction.
     void start(Lease lease);
     /// Exchanges the mapping for one by \a better: the old one is removed, the new one made, and if
-    /// that fails the old one is made again. One Moved event on success.
-    void move_to(Lease better);
+    /// that fails the old one is made again. One Moved event on success, when \a story, of the
+    /// attempt that found it, becomes the opening's.
+    void move_to(Lease better, Story story);
     /// What the appraisal knows has changed. One Moved event if that makes a difference.
     void appraise_again();
     /// The relocation's answer: the opening is where \a lease says from now on.
@@ -125,18 +126,21 @@ private:
     void take(Mapping mapping);
     void report(Opening::Change change, const OpeningInfo& before);
     void map_better();
+    void retell(const Mapping& former);
     void handle_move(Result<Mapping> result);
     void finish_close(const Result<void>& result);
     void finish_release(Result<Mapping> result);
     void write_journal();
     void erase_from_journal(const Mapping& mapping);
-    void close_former_pinhole(const Mapping& former);
+    void forget(const Mapping& mapping);
+    [[nodiscard]] bool is_left_behind(const Path& path) const;
 
     Loop loop_;
     Parts parts_;
     std::optional<LeaseKeeper::Id> enrolled_;
     Lease lease_;
     Lease better_; // during a move
+    Story better_story_;
     std::shared_ptr<void> attached_;
     std::vector<std::function<void(Result<void>)>> closing_;
     bool busy_ = false; // a renewal or a move is under way

@@ -247,6 +247,14 @@ TEST_F(ChainTest, ClaimsAPublicAddressOnlyAfterEverybodyElseFailed) {
 }
 
 TEST_F(ChainTest, MovesToABetterStageThatAnswersLateAndNeverDoubles) {
+    journal_ = make_directory();
+    const auto owned = [&] {
+        std::vector<Strategy> out;
+        for (const auto& each : Journal(journal_).read(std::chrono::system_clock::now())) {
+            if (each.owner.pid != 0) out.push_back(each.mapping.strategy);
+        }
+        return out;
+    };
     start({.port = 6667}, {Strategy::Igd, Strategy::NatPmp});
     fire(house_.at(Strategy::NatPmp).probe, Service{});
     ASSERT_TRUE(runner_.run_until([&] { return house_.at(Strategy::NatPmp).maps == 1; }));
@@ -264,9 +272,16 @@ TEST_F(ChainTest, MovesToABetterStageThatAnswersLateAndNeverDoubles) {
     fire(house_.at(Strategy::Igd).probe, Service{});
     EXPECT_EQ(house_.at(Strategy::Igd).maps, 0); // first the old one goes
     fire(house_.at(Strategy::NatPmp).unmap, Result<void>());
+    runner_.run_pending();
+    EXPECT_EQ(owned(), std::vector{Strategy::NatPmp}) << "nobody else may take the port meanwhile";
     fire(house_.at(Strategy::Igd).map, house_.grant(Strategy::Igd, kOutside));
     ASSERT_EQ(changes.size(), 1U);
     EXPECT_EQ(changes[0].strategy, Strategy::Igd);
+    ASSERT_EQ(changes[0].story.size(), 2U);
+    EXPECT_EQ(changes[0].story[0].outcome, StoryLine::Outcome::Opened);
+    EXPECT_NE(changes[0].story[0].message.find("leads to"), std::string::npos);
+    EXPECT_EQ(changes[0].story[1].outcome, StoryLine::Outcome::Spare);
+    EXPECT_TRUE(runner_.run_until([&] { return owned() == std::vector{Strategy::Igd}; }));
 }
 
 TEST_F(ChainTest, KeepsTheOldMappingWhenTheBetterStageRefuses) {

@@ -232,6 +232,11 @@ TEST(TextReport, DrawsTheCarriersNatBehindTheRouterOrInItsPlace) {
   [this host]-------[router]---------[carrier's NAT]------[internet]
   192.168.1.10      192.168.1.1      eim / apdf           sees 25.0.113.2
 )");
+    const auto both = path_drawn(report);
+    report.layers.count = {0, Confidence::Unknown, ""};
+    EXPECT_EQ(path_drawn(report), both)
+        << "where no hop answered, the carrier's NAT has been proved";
+    report.layers.count = {2, Confidence::Proved, ""};
     report.layers.carrier = {Truth::Unknown, Confidence::NotTested, ""};
     EXPECT_NE(path_drawn(report).find("[second router]"), std::string::npos);
 

@@ -259,14 +259,16 @@ std::vector<Station> path_of(const ProbeReport& report, Placeholders& names) {
     if (!family.local.is_unspecified()) host.notes.push_back(names.name(family.local));
     out.push_back(std::move(host));
     const bool known = report.layers.count.confidence >= Confidence::Likely;
+    const bool carrier = report.layers.carrier.value == Truth::Yes;
+    // A carrier's NAT has a router before it, unless it is what gave this host its address.
+    const int seen = carrier && !family.local.is_shared() ? 2 : 1;
     const int layers = known ? report.layers.count.value
-                             : (family.mapping.value == MappingBehaviour::None ? 0 : 1);
+                             : (family.mapping.value == MappingBehaviour::None ? 0 : seen);
     if (family.status == FamilyReport::Status::Blocked) {
         out.push_back({.title = "firewall", .notes = {"no UDP"}, .barrier = true});
     }
     for (int i = 0; i < layers && family.status == FamilyReport::Status::Works; ++i) {
         Station station{.title = i == 0 ? "router" : "second router", .translates = true};
-        const bool carrier = report.layers.carrier.value == Truth::Yes;
         if (carrier && (i > 0 || family.local.is_shared())) station.title = "carrier's NAT";
         if (i == 0 && report.vpn.value == Truth::Yes) station.title = "VPN";
         if (i == 0 && !report.gateway.is_unspecified())
