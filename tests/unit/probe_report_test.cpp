@@ -233,7 +233,7 @@ TEST(TextReport, DrawsTheCarriersNatBehindTheRouterOrInItsPlace) {
   192.168.1.10      192.168.1.1      eim / apdf           sees 25.0.113.2
 )");
     const auto both = path_drawn(report);
-    report.layers.count = {0, Confidence::Unknown, ""};
+    report.layers.count = {0, Confidence::Inconclusive, ""};
     EXPECT_EQ(path_drawn(report), both)
         << "where no hop answered, the carrier's NAT has been proved";
     report.layers.count = {2, Confidence::Proved, ""};
