@@ -104,14 +104,18 @@ void FamilyRun::note_answer(const StunConversation::Answer& answer) {
 void FamilyRun::note_rewriting(const stun::Message& answer) {
     const auto plain = stun::plain_mapped_address(answer);
     const auto mapped = stun::mapped_address(answer);
-    if (plain && mapped && answer.find(stun::AttributeType::XorMappedAddress) != nullptr) {
-        const bool rewritten = *plain != *mapped;
-        if (rewritten || report_.rewriting.value == AddressRewriting::Unknown) {
-            report_.rewriting = {rewritten ? AddressRewriting::Rewrites : AddressRewriting::None,
-                                 Confidence::Proved,
-                                 rewritten ? "an address in the answer was changed on its way"
-                                           : "addresses in answers arrive as they were sent"};
-        }
+    if (!plain || !mapped || answer.find(stun::AttributeType::XorMappedAddress) == nullptr) return;
+    const auto said = *plain == *mapped ? AddressRewriting::None : AddressRewriting::Rewrites;
+    auto& known = report_.rewriting;
+    if (known.value != AddressRewriting::Unknown && known.value != said) {
+        known = {
+            AddressRewriting::Rewrites, Confidence::Likely,
+            "an address in one server's answer was changed on its way, in another's it was not"};
+    } else if (known.confidence != Confidence::Likely) {
+        known = {said, Confidence::Proved,
+                 said == AddressRewriting::Rewrites
+                     ? "an address in the answer was changed on its way"
+                     : "addresses in answers arrive as they were sent"};
     }
 }
 

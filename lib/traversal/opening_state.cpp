@@ -256,7 +256,7 @@ void OpeningState::settle_in(Lease lease, Appraisal appraise, const Story& story
     homeless_ = false;
     const auto former = std::exchange(lease_.mapping, lease.mapping);
     if (!is_same_mapping(former, lease.mapping)) erase_from_journal(former);
-    if (is_left_behind(lease.path)) remove_in_background(loop_, std::move(lease_.mapper), former);
+    if (is_left_behind(lease.path)) leave_behind(former);
     if (const auto id = std::exchange(enrolled_, std::nullopt)) parts_.keeper->depart(*id);
     lease_ = std::move(lease);
     made_at_ = net::now();
@@ -270,6 +270,17 @@ void OpeningState::settle_in(Lease lease, Appraisal appraise, const Story& story
     enroll();
     attach(std::exchange(relocation_, nullptr)); // a better stage may still answer
     take(lease_.mapping);
+}
+
+void OpeningState::leave_behind(const Mapping& former) {
+    remove_in_background(loop_, std::move(lease_.mapper), former,
+                         [weak = weak_from_this(), gateway = former.gateway] {
+                             const auto self = weak.lock();
+                             if (!self || self->phase_ != Phase::Open || !self->enrolled_) return;
+                             // Back already: the removal may have met what was made there since.
+                             if (self->lease_.mapping.gateway != gateway) return;
+                             self->parts_.keeper->hurry(*self->enrolled_);
+                         });
 }
 
 // Whether what stands would stay open beside the new one: an IPv6 pinhole for another address, and
@@ -397,12 +408,10 @@ void OpeningState::map_better() {
 }
 
 // The better one's line has its answer to the probe, the former's that it gave the opening.
-void OpeningState::retell(const Mapping& former) {
+void OpeningState::retell() {
     for (auto& line : better_story_) {
-        if (line.strategy == former.strategy && line.gateway == former.gateway) {
-            line.outcome = StoryLine::Outcome::Spare;
-        }
-        if (line.strategy == lease_.mapping.strategy && line.gateway == lease_.mapping.gateway) {
+        if (line.outcome == StoryLine::Outcome::Opened) line.outcome = StoryLine::Outcome::Spare;
+        if (line.strategy == lease_.mapping.strategy && line.gateway == lease_.path.gateway) {
             line.outcome = StoryLine::Outcome::Opened;
             line.message = lease_.mapping.external.to_string() + " leads to " +
                            lease_.mapping.internal.to_string();
@@ -425,7 +434,7 @@ void OpeningState::handle_move(Result<Mapping> result) {
     if (result) {
         lease_ = std::exchange(better_, {});
         lease_.mapping = *result;
-        retell(former);
+        retell();
         hold_session();
         enroll();
         write_journal();
@@ -434,6 +443,7 @@ void OpeningState::handle_move(Result<Mapping> result) {
         return;
     }
     better_ = {};
+    better_story_.clear();
     enroll();
     parts_.keeper->hurry(*enrolled_); // which makes the old one again
 }

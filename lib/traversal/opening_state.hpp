@@ -126,7 +126,7 @@ private:
     void take(Mapping mapping);
     void report(Opening::Change change, const OpeningInfo& before);
     void map_better();
-    void retell(const Mapping& former);
+    void retell();
     void handle_move(Result<Mapping> result);
     void finish_close(const Result<void>& result);
     void finish_release(Result<Mapping> result);
@@ -134,6 +134,7 @@ private:
     void erase_from_journal(const Mapping& mapping);
     void forget(const Mapping& mapping);
     [[nodiscard]] bool is_left_behind(const Path& path) const;
+    void leave_behind(const Mapping& former);
 
     Loop loop_;
     Parts parts_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "traversal/undo.hpp"
 
+#include <utility>
+
 #include "net/loop.hpp"
 
 namespace natterjack {
@@ -12,9 +14,13 @@ TimePoint undo_deadline(const Mapping& mapping) {
 }
 
 void remove_in_background(const Loop& loop, const std::shared_ptr<Mapper>& mapper,
-                          const Mapping& mapping) {
+                          const Mapping& mapping, std::function<void()> done) {
     auto keep = net::keep_until_done(loop, mapper);
-    mapper->unmap(mapping, undo_deadline(mapping), [keep](const Result<void>&) { keep(); });
+    mapper->unmap(mapping, undo_deadline(mapping),
+                  [keep, done = std::move(done)](const Result<void>&) {
+                      done();
+                      keep();
+                  });
 }
 
 } // namespace natterjack

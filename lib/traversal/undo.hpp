@@ -3,6 +3,7 @@
 /// \brief Taking back what a gateway granted.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include <natterjack/loop.hpp>
@@ -19,8 +20,9 @@ inline constexpr Duration kLongestUndo = kUndoLimit + Duration(6000);
 /// seconds later, as a router that refuses is asked another way (PinholeMapper).
 [[nodiscard]] TimePoint undo_deadline(const Mapping& mapping);
 
-/// Deletes \a mapping, whatever comes of it. \a loop keeps \a mapper until then.
-void remove_in_background(const Loop& loop, const std::shared_ptr<Mapper>& mapper,
-                          const Mapping& mapping);
+/// Deletes \a mapping, whatever comes of it. \a loop keeps \a mapper until then, and calls \a done.
+void remove_in_background(
+    const Loop& loop, const std::shared_ptr<Mapper>& mapper, const Mapping& mapping,
+    std::function<void()> done = [] {});
 
 } // namespace natterjack

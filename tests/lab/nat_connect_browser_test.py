@@ -538,7 +538,8 @@ def check_library(t, seen):
         t.equal([one.get("others"), one.get("late")], ["still there", "new"],
                 f"{role}: channels are closed from both sides, others go on, new ones open")
         t.equal(one.get("agreed"), "unannounced", f"{role}: a channel whose number was agreed")
-        t.equal([one.get("status"), one.get("states")], [0, ["checking", "connected", "closed"]],
+        by_whom = "the peer closed the session" if role == "answer" else "closed here"
+        t.equal([one.get("status"), one.get("states")], [0, ["checking", "connected", f"closed: {by_whom}"]],
                 f"{role}: the session's end is told, by the page or to it")
     one = seen["restart"]
     t.equal([one.get("echoes"), one.get("answers"), one.get("credentials"),

@@ -4,6 +4,7 @@
 import concurrent.futures
 import json
 import os
+import pathlib
 import shlex
 import signal
 import subprocess
@@ -23,7 +24,7 @@ LATE = 3.0      # seconds by which a loaded machine may be late with it
 
 # Stands between the two sides' signalling and changes what the peer says.
 MEDDLER = r"""
-import json, os, re, subprocess, sys, threading
+import json, os, re, subprocess, sys, threading, time
 how, command = sys.argv[1], sys.argv[2:]
 peer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 def forth():
@@ -33,11 +34,15 @@ def forth():
 threading.Thread(target=forth, daemon=True).start()
 def say(text):
     sys.stdout.write(text + "\n"); sys.stdout.flush()
-held = []
-def release():
-    for each in held: say(each)
-if how == "relay first": # all else some seconds later
-    threading.Timer(3, release).start()
+lock, held = threading.Lock(), []
+def release(): # when this file is there: the peer's other addresses
+    global how
+    while not os.path.exists(__file__ + ".release"): time.sleep(0.05)
+    with lock:
+        how = "honest"
+        for each in held: say(each)
+if how == "relay first":
+    threading.Thread(target=release, daemon=True).start()
 if how == "greets":
     say("Welcome to \x1b[31mDebian\nLast login: yesterday\n")
 for line in peer.stdout:
@@ -67,9 +72,11 @@ for line in peer.stdout:
         if how == "replayed":
             say(json.dumps(message)); say(json.dumps(message))
         text = json.dumps(message)
-    elif how == "relay first" and " typ relay" not in message["candidate"]:
-        held.append(text); continue
-    elif how == "garbage candidates":
+    else:
+        with lock:
+            if how == "relay first" and " typ relay" not in message["candidate"]:
+                held.append(text); continue
+    if how == "garbage candidates" and "candidate" in message:
         message["candidate"] = "candidate:1 1 TCP 0 999.1.1.1 70000 typ wormhole"
         say(json.dumps(message)); say('{"candidate":'); say('{"unknown":1}')
     say(text)
@@ -105,8 +112,10 @@ def relay_first():
                 connect.NAT_CONNECT, "--answer", "--no-map", *servers, "--exec", "cat"]
         running = connect.Running("--no-map", *servers, "--via", shlex.join(peer))
         first = running.wait_for("connected", "error") or {}
+        pathlib.Path(program.name + ".release").touch()
         later = running.wait_for("path", where=lambda e: e["kind"] == "punched") or {}
         done = running.finish(b"a word")
+        pathlib.Path(program.name + ".release").unlink()
     return {"first": first.get("kind"), "why": first.get("why"), "later": later.get("kind"),
             "status": done["status"], "out": done["out"].decode(), "story": running.story()}
 
@@ -234,10 +243,17 @@ def disturbed(steps, turn=False):
     running.process.stdin.write(data[:half])
     running.process.stdin.flush()
     first = running.process.stdout.read(half)
-    changes = threading.Thread(target=lambda: [
-        time.sleep(step) if isinstance(step, (int, float)) else
-        lab.on("a", lab.NAT_LAB, *step).check_returncode() for step in steps])
-    began = time.monotonic()
+    changed = []
+
+    def change():
+        for step in steps:
+            if isinstance(step, (int, float)):
+                time.sleep(step)
+            else:
+                lab.on("a", lab.NAT_LAB, *step).check_returncode()
+        changed.append(time.monotonic())
+
+    changes = threading.Thread(target=change)
     changes.start()
     time.sleep(0.5)  # into the first of them
     done = running.finish(data[half:], patience=60)
@@ -245,8 +261,8 @@ def disturbed(steps, turn=False):
     return {"status": done["status"], "same": first + done["out"] == data,
             "restarts": max(e["restarts"] for e in running.events if e["event"] == "state"),
             "remote": [e["remote"] for e in running.events if e["event"] in ("connected", "path")],
-            "found after": next((e["at"] - began for e in running.events
-                                 if e["event"] == "path" and e["at"] > began), None),
+            "noticed after": next((e["at"] - changed[0] for e in running.events
+                                   if e["event"] == "state" and e["restarts"] > 0), None),
             "story": running.story()}
 
 
@@ -383,9 +399,9 @@ def main():
             t.equal([seen.get("status"), seen.get("same"), seen.get("restarts")], [0, True, 1],
                     f"{who} gets another address in mid-transfer: an ICE restart, and it completes")
             t.check(len(seen.get("remote", [])) > 1, "... by another way, which is told", seen)
-        # Of its own network a host hears at once; silence would tell after 4 s at the earliest.
-        found = moved["a"].result().get("found after")
-        t.check(found is not None and found < 3, "... and soon, where the change is ours", found)
+        # Of its own network a host hears at once; silence would tell after four seconds.
+        noticed = moved["a"].result().get("noticed after")
+        t.check(noticed is not None and noticed < 3, "... and soon, where the change is ours", noticed)
         t.check(any(e.startswith("25.0.114.77:") for e in moved["router-b"].result().get("remote", [])),
                 "... and the peer is where it is now")
         seen = rebooted.result()

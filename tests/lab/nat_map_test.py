@@ -112,8 +112,8 @@ def interrupted_keep():
     out = {"opened": opened, "reached": reached_by_tcp(wan, PORT) and reached_by_udp(wan, PORT),
            "kept": leases.listed()}
     keeper.send_signal(signal.SIGINT)
-    rest, _ = keeper.communicate(timeout=10)
-    out["status"] = keeper.returncode
+    rest = keeper.stdout.read()  # communicate() would lose what readline() has read ahead
+    out["status"] = keeper.wait(timeout=10)
     out["closed"] = [json.loads(line) for line in rest.splitlines()]
     out["left"] = leases.listed()
     return out
@@ -128,9 +128,9 @@ def keep_of_two_ports():
     wanted = {f"{protocol} {port}": f"{host}:{port}" for protocol in ("tcp", "udp") for port in (PORT, PORT + 1)}
     kept = leases.settled_list(wanted)
     keeper.send_signal(signal.SIGINT)
-    rest, _ = keeper.communicate(timeout=10)
+    rest = keeper.stdout.read()
     return {"told": told + [json.loads(line) for line in rest.splitlines()], "wanted": wanted, "kept": kept,
-            "status": keeper.returncode, "left": leases.listed()}
+            "status": keeper.wait(timeout=10), "left": leases.listed()}
 
 
 def keep_without_reader(via):

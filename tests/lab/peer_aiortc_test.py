@@ -55,7 +55,7 @@ def main():
                     f"we {role}, aiortc gets back what it sends: {seen['back']}")
             t.equal(back.get("agreed"), [True] * len(aiortc_peer.MESSAGES),
                     "... also by a channel whose number was agreed")
-            t.equal(seen["states"], ["checking", "connected", "closed"], "... and ends the session")
+            t.equal(seen["states"], ["checking", "connected", "closed: closed here"], "... and ends the session")
             t.equal(seen["status"], 0, "... in order")
             # Label, protocol, order and retransmissions, as it learns them.
             t.equal(back.get("theirs"), [["", "", True, None], ["reliable", "", True, None],
