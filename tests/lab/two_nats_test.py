@@ -93,7 +93,7 @@ def add():
 
 if __name__ == "__main__":
     lab.serve(keep, add, add_and_delete)
-    with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(4) as pool:
+    with tap.Tap() as t, concurrent.futures.ThreadPoolExecutor(2) as pool:
         def inside(spec, function):
             return pool.submit(lab.inside, ["--nat", spec, "--no-servers"], function, timeout=110)
         pairs = {(inner, outer): inside(f"{NAT}{inner}>{NAT}{outer}", keep)

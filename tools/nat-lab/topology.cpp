@@ -152,8 +152,7 @@ void add_router(Plan& plan, const Site& site, const SiteAddresses& at, std::size
                                         std::string(kWanInterface));
         // What is said to a link without naming one, such as miniupnpd's announcements, is said to
         // the home; else it would be whichever link came up first.
-        node.routes.push_back("multicast ff02::/16 table local dev " +
-                              std::string(kLanInterface));
+        node.routes.push_back("multicast ff02::/16 table local dev " + std::string(kLanInterface));
         for (std::size_t inner = 0; inner < depth; ++inner) {
             node.routes.push_back(at.routers[inner].network6 + " via " + at.routers[depth].below6);
         }
