@@ -7,6 +7,7 @@
 """
 import concurrent.futures
 import os
+import pathlib
 import signal
 import sys
 import time
@@ -152,6 +153,10 @@ def hooked():
                   f"$NAT_MAP_INTERNAL_PORT >> {log}; echo noise", protocol="both")
     ports = [leases.external_of(keeper.wait_for("opened"))[1] for _ in range(2)]
     out = {"ports": ports, "ready": manager.recv(4096).decode()}
+    # Of one port only the latest event waits for its turn: both runs first.
+    deadline = time.monotonic() + leases.PATIENCE
+    while time.monotonic() < deadline and not (os.path.exists(log) and pathlib.Path(log).read_text().count("\n") == 2):
+        time.sleep(0.05)
     lab.change("readdress", "router-a", "25.0.113.78")
     for _ in range(2):
         keeper.wait_for("moved")
