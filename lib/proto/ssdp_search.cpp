@@ -11,8 +11,8 @@ namespace natterjack {
 namespace {
 
 constexpr RetransmitTimer::Policy kSchedule{.first_wait = Duration(100), .max_sends = 4};
-constexpr Duration kFirstLook{10}; // a neighbour answers the kernel within a millisecond or two
-constexpr int kSlowerLooks = 2;    // each wait is so many times the one before
+// A neighbour answers the kernel within a millisecond or two.
+constexpr RetransmitTimer::Policy kLooks{.first_wait = Duration(10)};
 constexpr std::size_t kMaxWatched = 4;
 
 Error unsafe_location(const Endpoint& responder, const std::string& location) {
@@ -66,8 +66,11 @@ void SsdpSearch::start(TimePoint now, TimePoint give_up_at) {
     timer_ = RetransmitTimer(kSchedule);
     timer_.start(now, std::min(now + settings_.window, give_up_at));
     over_ = false;
-    settings_.modest && !settings_.gateway.is_unspecified() ? ask_modestly()
-                                                            : ask_everything(false);
+    if (settings_.modest && !settings_.gateway.is_unspecified()) {
+        ask(settings_.gateway, ssdp::kGateway1);
+    } else {
+        ask_everything(false);
+    }
 }
 
 void SsdpSearch::widen() {
@@ -84,25 +87,21 @@ void SsdpSearch::stop() {
     over_ = true;
 }
 
-void SsdpSearch::ask_modestly() {
-    outbox_.push_back({{settings_.gateway, ssdp::kPort},
-                       ssdp::encode(ssdp::Search{std::string(ssdp::kGateway1)})});
+void SsdpSearch::ask(const IpAddress& whom, std::string_view target) {
+    outbox_.push_back({{whom, ssdp::kPort}, ssdp::encode(ssdp::Search{std::string(target)})});
 }
 
 void SsdpSearch::ask_everything(bool again) {
     asked_everything_ = true;
     for (const auto target : {ssdp::kGateway1, ssdp::kGateway2, ssdp::kRootDevice}) {
-        const auto payload = ssdp::encode(ssdp::Search{std::string(target)});
-        if (!settings_.gateway.is_unspecified()) {
-            outbox_.push_back({{settings_.gateway, ssdp::kPort}, payload});
-        }
+        if (!settings_.gateway.is_unspecified()) ask(settings_.gateway, target);
         if (!settings_.multicast) continue;
         if (settings_.source.is_v4()) {
-            outbox_.push_back({{ssdp::kGroup, ssdp::kPort}, payload});
+            ask(ssdp::kGroup, target);
         } else {
-            outbox_.push_back({{ssdp::group_v6(false), ssdp::kPort}, payload});
+            ask(ssdp::group_v6(false), target);
             // Who is in that group is in the other one, too, but for a few.
-            if (again) outbox_.push_back({{ssdp::group_v6(true), ssdp::kPort}, payload});
+            if (again) ask(ssdp::group_v6(true), target);
         }
     }
 }
@@ -153,18 +152,16 @@ void SsdpSearch::watch(TimePoint now, const IpAddress& address) {
         std::any_of(watched_.begin(), watched_.end(),
                     [&](const Watched& other) { return other.address == address; });
     if (is_watched || watched_.size() >= kMaxWatched) return;
-    watched_.push_back({address, now + kFirstLook, kFirstLook});
-    outbox_.push_back(
-        {{address, ssdp::kPort}, ssdp::encode(ssdp::Search{std::string(ssdp::kGateway2)})});
+    watched_.push_back({address, RetransmitTimer(kLooks)});
+    watched_.back().looks.start(now, TimePoint::max()); // as long as it is held back
+    ask(address, ssdp::kGateway2);
 }
 
 void SsdpSearch::look_at_watched(TimePoint now) {
     std::vector<IpAddress> recognised;
     for (auto& each : watched_) {
-        if (now < each.next_look) continue;
-        each.wait *= kSlowerLooks;
-        each.next_look = now + each.wait;
-        if (settings_.is_gateways(each.address)) recognised.push_back(each.address);
+        const bool is_due = each.looks.expire(now) == RetransmitTimer::Verdict::Resend;
+        if (is_due && settings_.is_gateways(each.address)) recognised.push_back(each.address);
     }
     for (const auto& address : recognised) recognise_gateway(address);
 }
@@ -222,7 +219,7 @@ std::optional<TimePoint> SsdpSearch::deadline() const {
     auto next = timer_.deadline();
     if (held_.empty()) return next;
     auto soonest = held_.front().until;
-    for (const auto& each : watched_) soonest = std::min(soonest, each.next_look);
+    for (const auto& each : watched_) soonest = std::min(soonest, *each.looks.deadline());
     return next ? std::min(*next, soonest) : soonest;
 }
 

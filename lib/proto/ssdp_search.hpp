@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -93,11 +94,10 @@ private:
     /// An address that may turn out to be the gateway's.
     struct Watched {
         IpAddress address;
-        TimePoint next_look;
-        Duration wait;
+        RetransmitTimer looks;
     };
 
-    void ask_modestly();
+    void ask(const IpAddress& whom, std::string_view target);
     void ask_everything(bool again);
     void hold_back(TimePoint now, SsdpDevice device);
     void watch(TimePoint now, const IpAddress& address);

@@ -71,6 +71,11 @@ void add_note(std::string& note, const std::string& more) {
 
 } // namespace
 
+void note_opened(const Mapping& mapping, StoryLine& line) {
+    line.outcome = StoryLine::Outcome::Opened;
+    line.message = mapping.external.to_string() + " leads to " + mapping.internal.to_string();
+}
+
 Reach reach_of(const IpAddress& external, const std::optional<IpAddress>& seen) {
     if (!external.is_public()) return Reach::BehindAnotherNat;
     return seen && *seen != external ? Reach::BehindAnotherNat : Reach::Anyone;

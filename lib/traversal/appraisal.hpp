@@ -24,6 +24,9 @@ struct Surroundings {
 /// another NAT stands in front of the gateway.
 void appraise(const Mapping& mapping, const Surroundings& around, OpeningInfo& info);
 
+/// Where \a mapping leads: what the story says of whoever gave the opening.
+void note_opened(const Mapping& mapping, StoryLine& line);
+
 /// Anyone, or BehindAnotherNat, for a gateway that says its external address is \a external.
 [[nodiscard]] Reach reach_of(const IpAddress& external, const std::optional<IpAddress>& seen);
 

@@ -146,9 +146,7 @@ void ChainAttempt::handle_mapping(std::size_t index, Result<Mapping> answer) {
         take_back(stage);
         return;
     }
-    stage.line.outcome = StoryLine::Outcome::Opened;
-    stage.line.message =
-        stage.mapping.external.to_string() + " leads to " + stage.mapping.internal.to_string();
+    note_opened(stage.mapping, stage.line);
     if (stage.proof) note_proof(stage, *std::exchange(stage.proof, std::nullopt));
     if (view_ && net::now() < started_ + kViewHeadStart) {
         waiting_for_view_ = index;

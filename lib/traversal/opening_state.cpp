@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "traversal/appraisal.hpp"
 #include "traversal/paths.hpp"
 #include "traversal/undo.hpp"
 
@@ -412,9 +413,7 @@ void OpeningState::retell() {
     for (auto& line : better_story_) {
         if (line.outcome == StoryLine::Outcome::Opened) line.outcome = StoryLine::Outcome::Spare;
         if (line.strategy == lease_.mapping.strategy && line.gateway == lease_.path.gateway) {
-            line.outcome = StoryLine::Outcome::Opened;
-            line.message = lease_.mapping.external.to_string() + " leads to " +
-                           lease_.mapping.internal.to_string();
+            note_opened(lease_.mapping, line);
         }
     }
     const std::lock_guard lock(mutex_);

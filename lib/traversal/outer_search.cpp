@@ -85,8 +85,10 @@ OuterSearch::~OuterSearch() {
 void OuterSearch::handle_trace(const Result<HopList>& way) {
     const auto ended = std::move(trace_); // its handler is running
     const HopList seen = way.value_or({});
+    IpAddress own_router;
     for (const Hop& hop : seen.hops) {
         if (hop.distance != 2 || hop.router.is_unspecified()) continue;
+        if (hop.router.is_private()) own_router = hop.router;
         evidence_.push_back("the second router on the way out is " + hop.router.to_string() +
                             (hop.router.is_public() ? "" : ", which is no public address either"));
     }
@@ -95,10 +97,7 @@ void OuterSearch::handle_trace(const Result<HopList>& way) {
         add_stages(gateway);
     }
     add_stage(Strategy::Pcp, kPcpAnycast);
-    const auto own = std::find_if(seen.hops.begin(), seen.hops.end(), [](const Hop& hop) {
-        return hop.distance == 2 && hop.router.is_private();
-    });
-    ask_all(own == seen.hops.end() ? IpAddress() : own->router);
+    ask_all(own_router);
 }
 
 void OuterSearch::add_stages(const IpAddress& gateway) {
@@ -201,9 +200,7 @@ void OuterSearch::handle_mapping(std::size_t index, Result<Mapping> answer) {
         return;
     }
     stage.mapping = *std::move(answer);
-    stage.line.outcome = StoryLine::Outcome::Opened;
-    stage.line.message =
-        stage.mapping->external.to_string() + " leads to " + stage.mapping->internal.to_string();
+    note_opened(*stage.mapping, stage.line);
     stage.line.took =
         std::chrono::duration_cast<std::chrono::milliseconds>(net::now() - question_.started);
     const auto reach = reach_of(stage.mapping->external.address, question_.seen);

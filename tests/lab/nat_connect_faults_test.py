@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What nat-connect does when its peer, its path or its signalling misbehaves: it ends, in words."""
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
@@ -85,15 +86,22 @@ if how == "status":
 """
 
 
+@contextlib.contextmanager
+def meddler(how, *options):
+    """For --via: `cat` behind MEDDLER; and the file that makes it say what it holds back."""
+    with tempfile.TemporaryDirectory() as place:
+        program = pathlib.Path(place, "meddler.py")
+        program.write_text(MEDDLER, encoding="ascii")
+        peer = ["exec", sys.executable, str(program), how, lab.NAT_LAB, "exec", "b", "--",
+                connect.NAT_CONNECT, "--answer", "--no-map", *options, "--exec", "cat"]
+        yield shlex.join(peer), pathlib.Path(f"{program}.release")
+
+
 def meddled(how, *ours):
     """A pipe to `cat` whose signalling is meddled with; how it ends."""
-    with tempfile.NamedTemporaryFile("w", suffix=".py") as program:
-        program.write(MEDDLER)
-        program.flush()
-        peer = ["exec", sys.executable, program.name, how, lab.NAT_LAB, "exec", "b", "--",
-                connect.NAT_CONNECT, "--answer", "--no-map", "--exec", "cat"]
+    with meddler(how) as (peer, _):
         start = time.monotonic()
-        running = connect.Running("--no-map", *ours, "--via", shlex.join(peer))
+        running = connect.Running("--no-map", *ours, "--via", peer)
         done = running.finish(b"a word", patience=40)
     error = running.event("error")
     return {"status": done["status"], "out": done["out"].decode(errors="replace"),
@@ -105,17 +113,12 @@ def meddled(how, *ours):
 def relay_first():
     """Only the peer's relay is known at first: used at once, and left for a better way."""
     servers = connect.servers(True)
-    with tempfile.NamedTemporaryFile("w", suffix=".py") as program:
-        program.write(MEDDLER)
-        program.flush()
-        peer = ["exec", sys.executable, program.name, "relay first", lab.NAT_LAB, "exec", "b", "--",
-                connect.NAT_CONNECT, "--answer", "--no-map", *servers, "--exec", "cat"]
-        running = connect.Running("--no-map", *servers, "--via", shlex.join(peer))
+    with meddler("relay first", *servers) as (peer, release):
+        running = connect.Running("--no-map", *servers, "--via", peer)
         first = running.wait_for("connected", "error") or {}
-        pathlib.Path(program.name + ".release").touch()
+        release.touch()
         later = running.wait_for("path", where=lambda e: e["kind"] == "punched") or {}
         done = running.finish(b"a word")
-        pathlib.Path(program.name + ".release").unlink()
     return {"first": first.get("kind"), "why": first.get("why"), "later": later.get("kind"),
             "status": done["status"], "out": done["out"].decode(), "story": running.story()}
 

@@ -19,6 +19,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import command_line
 import connect
 import lab
 import tap
@@ -517,10 +518,7 @@ def settings_file():
             ("used", "# mine\nstun " + os.environ["NATLAB_STUN"] + "\n", []),
             ("overruled", "stun 25.0.113.99:9\n", ["--stun", os.environ["NATLAB_STUN"]]),
             ("broken", "stun\nfish\n", [])]:
-        with tempfile.TemporaryDirectory() as place:
-            os.makedirs(os.path.join(place, "natterjack"))
-            with open(os.path.join(place, "natterjack", "servers.conf"), "w", encoding="ascii") as file:
-                file.write(text)
+        with command_line.servers_conf(text) as place:
             ours = connect.Running("--no-map", *options, "--via", connect.peer_command(
                 "--answer", "--no-map", "--exec", "echo hello", *options),
                 env={**os.environ, "XDG_CONFIG_HOME": place})
@@ -532,8 +530,7 @@ def settings_file():
 
 def interface():
     """--interface: what the other interfaces have is not shown; -v and --json tell what happens."""
-    with open("/proc/net/route", encoding="ascii") as routes:
-        name = next(line.split()[0] for line in routes if line.split()[1] == "00000000")
+    name = lab.default_interface()
     out = {}
     for word in (name, "lo"):
         ours = connect.Running("-v", "--no-map", "--interface", word, "--via",

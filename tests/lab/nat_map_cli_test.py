@@ -3,13 +3,10 @@
 """nat-map's command line: what it refuses, in which words and with which exit status."""
 import json
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import command_line
@@ -83,20 +80,15 @@ def long_lease():
 
 def terminal(*ports):
     """What `keep` shows on a terminal until its line was renewed once and Ctrl-C comes."""
-    ours, its = pty.openpty()
-    keeper = subprocess.Popen([NAT_MAP, "keep", *ports, "--via", "pcp"], text=True, stdout=subprocess.PIPE, stderr=its)
-    os.close(its)
-    shown, until, interrupted = b"", time.monotonic() + lab.PATIENCE, False
-    try:
-        while select.select([ours], [], [], max(0.0, until - time.monotonic()))[0]:
-            shown += os.read(ours, 4096)
-            if shown.count(b"kept for") > 1 and not interrupted:
-                keeper.send_signal(signal.SIGINT)
-                interrupted = True
-    except OSError:
-        pass  # the other end is closed
-    said, _ = keeper.communicate(timeout=lab.PATIENCE)
-    return {"status": keeper.returncode, "shown": shown.decode(), "said": said, "wan": os.environ["NATLAB_WAN"]}
+    interrupted = []
+
+    def interrupt(keeper, shown):
+        if shown.count(b"kept for") > 1 and not interrupted:
+            keeper.send_signal(signal.SIGINT)
+            interrupted.append(True)
+
+    seen = command_line.on_terminal([NAT_MAP, "keep", *ports, "--via", "pcp"], lab.PATIENCE, interrupt)
+    return {**seen, "wan": os.environ["NATLAB_WAN"]}
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import concurrent.futures
 import json
 import os
 import pathlib
-import pty
 import signal
 import subprocess
 import sys
@@ -119,16 +118,7 @@ def names():
 
 def terminal():
     """What stderr shows on a terminal, with servers that are far away."""
-    ours, its = pty.openpty()
-    done = nat_probe(*servers(), stderr=its)
-    os.close(its)
-    shown = b""
-    try:
-        while part := os.read(ours, 4096):
-            shown += part
-    except OSError:
-        pass  # the other end is closed
-    return {"status": done.returncode, "shown": shown.decode()}
+    return command_line.on_terminal([probe.NAT_PROBE, *servers()], 50)
 
 
 def nobody_answers():

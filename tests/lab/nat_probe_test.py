@@ -4,12 +4,11 @@
 import concurrent.futures
 import json
 import os
-import pathlib
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import command_line
 import lab
 import probe
 import probe_truth
@@ -42,13 +41,9 @@ def no_network():
 def far_home():
     """At home, with servers that are far away: by the routing table, by the interface's name, and by servers.conf."""
     out = {"gateway": os.environ["NATLAB_GATEWAY"], "stun": os.environ["NATLAB_STUN"], "plain": probe.run()}
-    with open("/proc/net/route", encoding="ascii") as routes:
-        out["interface"] = next(line.split()[0] for line in routes if line.split()[1] == "00000000")
+    out["interface"] = lab.default_interface()
     out["named"] = probe.run(["--interface", out["interface"]])
-    with tempfile.TemporaryDirectory() as place:
-        settings = pathlib.Path(place, "natterjack")
-        settings.mkdir()
-        settings.joinpath("servers.conf").write_text(f"stun {out['stun']}\n", encoding="ascii")
+    with command_line.servers_conf(f"stun {out['stun']}\n") as place:
         os.environ["XDG_CONFIG_HOME"] = place
         out["configured"] = probe.run([], [])
     return out

@@ -8,10 +8,10 @@ import pathlib
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import command_line
 import lab
 import tap
 
@@ -59,10 +59,7 @@ def serve_names(node, address):
 
 def probe(servers, check="", *arguments):
     """nat-probe with these STUN servers, and with `check` in its settings."""
-    with tempfile.TemporaryDirectory() as home:
-        settings = pathlib.Path(home, "natterjack")
-        settings.mkdir()
-        settings.joinpath("servers.conf").write_text(check, encoding="ascii")
+    with command_line.servers_conf(check) as home:
         named = [word for server in servers for word in ("--stun", server)]
         return subprocess.run([NAT_PROBE, *named, *arguments], text=True, capture_output=True, check=False, timeout=50,
                               env={**os.environ, "XDG_CONFIG_HOME": home})

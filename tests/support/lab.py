@@ -105,6 +105,12 @@ def node(name):
         os.close(home)
 
 
+def default_interface():
+    """Inside a lab: the name of the one that IPv4's default route goes by."""
+    with open("/proc/net/route", encoding="ascii") as routes:
+        return next(line.split()[0] for line in routes if line.split()[1] == "00000000")
+
+
 def udp(address, port=0):
     """A UDP socket of this process at `address`, which tells the family."""
     made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)

@@ -29,11 +29,9 @@ void tune() {
     usrsctp_sysctl_set_sctp_max_burst_default(10);          // 4 holds fast links back
     usrsctp_sysctl_set_sctp_delayed_sack_time_default(20);  // ms; 200 starves small windows
     // The path below tells when it is dead (ICE). Until then: try again every few seconds for a
-    // minute, so that a transfer goes on at once when an ICE restart found a new path.
-    //
-    // ms; others acknowledge a lone message after 200 (RFC 9260 section 6.2: within that, and never
-    // after more than 500).
-    usrsctp_sysctl_set_sctp_rto_min_default(400);
+    // minute, so that a transfer goes on at once when an ICE restart found a new path. Not before
+    // others acknowledge a lone message, though: after 200 ms (RFC 9260 section 6.2).
+    usrsctp_sysctl_set_sctp_rto_min_default(400); // ms
     usrsctp_sysctl_set_sctp_rto_initial_default(500);
     usrsctp_sysctl_set_sctp_rto_max_default(3000);
     usrsctp_sysctl_set_sctp_init_rto_max_default(3000);
